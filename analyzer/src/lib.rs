@@ -1,0 +1,10 @@
+//! The Python inside a dead or stuck process: threads, frames, locals and exceptions, without debug symbols.
+//!
+//! Data goes one way: `dump` opens a container and gives a [`memory`] and a [`process`]; `runtime` finds the
+//! interpreter in it; `layout` says where each field lies; `object` and `stack` read; [`report`] holds the result;
+//! `render` shows it.
+
+pub mod addr;
+pub mod memory;
+pub mod process;
+pub mod report;

@@ -1,0 +1,2 @@
+//! The `pycore` program.
+fn main() {}

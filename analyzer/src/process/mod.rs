@@ -1,0 +1,58 @@
+//! What the operating system knew of the process: modules, native threads and registers, signal, command line.
+
+use crate::addr::Address;
+use crate::report::Signal;
+
+/// A thread of the operating system.
+#[derive(Clone, Debug, Default)]
+pub struct NativeThread {
+    /// The native thread id.
+    pub tid: u32,
+    /// The thread pointer: `fs_base` on x86-64. Equals `pthread_self()` under glibc and musl.
+    pub thread_pointer: Option<Address>,
+    /// Where the processor was.
+    pub instruction_pointer: Option<Address>,
+    /// The top of the native stack.
+    pub stack_pointer: Option<Address>,
+}
+
+/// A file that was mapped into the process.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// The path as the target had it.
+    pub path: String,
+    /// The virtual address at which its first byte (file offset 0) is mapped.
+    pub base: Address,
+    /// The first virtual address behind its last mapping.
+    pub end: Address,
+    /// The GNU build id, from the pages in the dump.
+    pub build_id: Option<Vec<u8>>,
+}
+
+impl Module {
+    /// The last component of the path.
+    pub fn file_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+}
+
+/// What the operating system knew of the process.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessInfo {
+    /// The process id.
+    pub pid: Option<u32>,
+    /// The path of the main program, as the target had it.
+    pub executable: Option<String>,
+    /// The arguments, the program's name first.
+    pub command_line: Option<Vec<String>>,
+    /// The signal that ended the process.
+    pub signal: Option<Signal>,
+    /// The native id of the thread that took the signal.
+    pub crashed_tid: Option<u32>,
+    /// All native threads, in the dump's order.
+    pub threads: Vec<NativeThread>,
+    /// All mapped ELF files, the main program first, then by address.
+    pub modules: Vec<Module>,
+    /// What the reader of the container found odd.
+    pub warnings: Vec<String>,
+}
