@@ -33,7 +33,9 @@ impl<'a> Regions<'a> {
     /// Takes regions in any order. Where two overlap, the one that starts first keeps its addresses, as a dump
     /// with overlapping segments is damaged or hostile; empty and wrapping ones are dropped.
     pub fn new(mut regions: Vec<Region<'a>>) -> Self {
-        regions.retain(|region| region.range.size > 0 && region.range.start.0.checked_add(region.range.size).is_some());
+        regions.retain(|region| {
+            region.range.size > 0 && region.range.start.0.checked_add(region.range.size).is_some()
+        });
         regions.sort_by_key(|region| region.range.start);
         let mut end = Address::NULL;
         regions.retain(|region| {
@@ -70,7 +72,10 @@ impl Memory for Regions<'_> {
             let (now, later) = rest.split_at_mut(here);
             match &region.backing {
                 Backing::Bytes(bytes, beyond) => {
-                    let available = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+                    let available = usize::try_from(offset)
+                        .ok()
+                        .and_then(|offset| bytes.get(offset..))
+                        .unwrap_or_default();
                     match available.get(..here) {
                         Some(found) => now.copy_from_slice(found),
                         None => return Err(Fault { at: at.add(available.len() as u64), cause: *beyond }),

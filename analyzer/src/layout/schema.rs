@@ -1,0 +1,333 @@
+//! Which structs and fields of CPython pycore reads. This list is the one place that names them: the tables in
+//! `layouts/*.yaml` give their offsets, extraction from DWARF looks for them, decoders use them.
+
+use std::fmt;
+
+/// A run of bits within an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    /// Bits to the right of the field, counted from the least significant bit of the storage unit.
+    pub shift: u8,
+    /// The width, in bits.
+    pub width: u8,
+}
+
+/// Where a field lies in its struct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Distance from the start of the struct, in bytes.
+    pub offset: u32,
+    /// Size, in bytes; of an array, the size of the array.
+    pub size: u32,
+    /// For bit-fields, the bits within the `size` bytes at `offset`.
+    pub bits: Option<Bits>,
+}
+
+/// A field by its name, with its place in the interpreter at hand; no place where that interpreter has no such field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// `PyTypeObject.tp_name`, for messages.
+    pub name: &'static str,
+    /// Where it lies.
+    pub place: Option<Place>,
+}
+
+impl Field {
+    /// Whether this interpreter has the field.
+    pub fn exists(&self) -> bool {
+        self.place.is_some()
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A struct pycore reads: the names under which debug information may know it, and its fields.
+pub struct StructSpec {
+    /// The name in our tables.
+    pub name: &'static str,
+    /// C names, typedefs or struct tags, in the order to try.
+    pub c_names: &'static [&'static str],
+    /// The fields: the name in our tables and the C paths of members to try (`state.kind`).
+    pub fields: &'static [FieldSpec],
+}
+
+/// A field pycore reads.
+pub struct FieldSpec {
+    /// The name in our tables.
+    pub name: &'static str,
+    /// The C paths of members to try, in order.
+    pub c_paths: &'static [&'static str],
+}
+
+/// Which family of C struct, and which of its fields.
+macro_rules! schema {
+    ($( $(#[$doc:meta])* $name:ident ($($c_name:literal),+) { $( $field:ident $(= $($path:literal)|+)? ),* $(,)? } )*) => {
+        /// Every struct that pycore reads, in the order of the schema.
+        pub const STRUCTS: &[StructSpec] = &[
+            $( StructSpec {
+                name: stringify!($name),
+                c_names: &[$($c_name),+],
+                fields: &[ $( FieldSpec {
+                    name: stringify!($field),
+                    c_paths: schema!(@paths $field $($($path)|+)?),
+                } ),* ],
+            } ),*
+        ];
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug)]
+            #[allow(missing_docs)]
+            pub struct $name {
+                /// `sizeof` the struct, in bytes; 0 where the interpreter has no such struct.
+                pub size_of: u32,
+                $( pub $field: Field, )*
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    $name {
+                        size_of: 0,
+                        $( $field: Field { name: concat!(stringify!($name), ".", stringify!($field)), place: None }, )*
+                    }
+                }
+            }
+        )*
+
+        /// The offsets of every struct in one interpreter.
+        #[derive(Clone, Debug, Default)]
+        #[allow(non_snake_case, missing_docs)]
+        pub struct Structs {
+            $( pub $name: $name, )*
+        }
+
+        impl Structs {
+            /// The struct's size and the field's place by their names in the tables; `None` for names that the
+            /// schema does not have.
+            pub fn field_mut(&mut self, structure: &str, field: &str) -> Option<&mut Field> {
+                match structure {
+                    $( stringify!($name) => match field {
+                        $( stringify!($field) => Some(&mut self.$name.$field), )*
+                        _ => None,
+                    }, )*
+                    _ => None,
+                }
+            }
+
+            /// The struct's `sizeof` by its name in the tables; `None` for names that the schema does not have.
+            pub fn size_mut(&mut self, structure: &str) -> Option<&mut u32> {
+                match structure {
+                    $( stringify!($name) => Some(&mut self.$name.size_of), )*
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@paths $field:ident) => { &[stringify!($field)] };
+    (@paths $field:ident $($path:literal)|+) => { &[$($path),+] };
+}
+
+schema! {
+    /// `_PyRuntimeState`, Include/internal/pycore_runtime.h.
+    PyRuntimeState("_PyRuntimeState", "pyruntimestate") {
+        interpreters_head = "interpreters.head",
+        interpreters_main = "interpreters.main",
+        main_thread = "main_thread" | "ceval.pending.main_thread",
+        tstate_current = "gilstate.tstate_current._value",
+        gil_locked = "ceval.gil.locked._value",
+        gil_last_holder = "ceval.gil.last_holder._value",
+        gc_collecting = "gc.collecting",
+        finalizing = "_finalizing._value" | "_finalizing" | "finalizing",
+    }
+    /// `PyInterpreterState`, Include/internal/pycore_interp.h.
+    PyInterpreterState("PyInterpreterState", "_is") {
+        next, id, sysdict, builtins,
+        tstate_head = "threads.head" | "tstate_head",
+        threads_main = "threads.main",
+        gc_collecting = "gc.collecting",
+        gil = "ceval.gil",
+    }
+    /// `struct _gil_runtime_state`, Include/internal/pycore_gil.h.
+    GilRuntimeState("_gil_runtime_state") {
+        locked = "locked._value" | "locked",
+        last_holder = "last_holder._value" | "last_holder",
+    }
+    /// `PyThreadState`, Include/cpython/pystate.h.
+    PyThreadState("PyThreadState", "_ts") {
+        prev, next, interp, frame, cframe, current_frame, thread_id, native_thread_id, id,
+        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info,
+    }
+    /// `_PyErr_StackItem`, Include/cpython/pystate.h.
+    PyErrStackItem("_PyErr_StackItem", "_err_stackitem") { exc_type, exc_value, exc_traceback, previous_item }
+    /// `_PyCFrame` of 3.11 and 3.12, Include/cpython/pystate.h.
+    PyCFrame("_PyCFrame") { current_frame }
+    /// `_PyInterpreterFrame`, from 3.11, Include/internal/pycore_frame.h.
+    PyInterpreterFrame("_PyInterpreterFrame") {
+        f_code, f_executable, f_func = "f_func" | "f_funcobj", f_globals, f_locals, previous,
+        prev_instr, instr_ptr, stacktop, is_entry, owner, localsplus,
+    }
+    /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
+    PyFrameObject("PyFrameObject", "_frame") {
+        f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame,
+    }
+    /// `PyCodeObject`, Include/cpython/code.h.
+    PyCodeObject("PyCodeObject") {
+        co_argcount, co_kwonlyargcount, co_nlocals, co_flags, co_firstlineno, co_code, co_varnames, co_cellvars,
+        co_freevars, co_cell2arg, co_nlocalsplus, co_localsplusnames, co_localspluskinds, co_filename, co_name,
+        co_qualname, co_lnotab, co_linetable, co_code_adaptive, _co_firsttraceable,
+    }
+    /// `PyCellObject`, Include/cellobject.h.
+    PyCellObject("PyCellObject") { ob_ref }
+    /// `PyGenObject`, of generators, coroutines and asynchronous generators alike, Include/cpython/genobject.h.
+    PyGenObject("PyGenObject") { gi_frame, gi_iframe, gi_code, gi_name, gi_qualname, gi_frame_state }
+    /// `PyTracebackObject`, Include/cpython/traceback.h.
+    PyTracebackObject("PyTracebackObject", "_traceback") { tb_next, tb_frame, tb_lasti, tb_lineno }
+
+    /// `PyObject`, Include/object.h.
+    PyObject("PyObject", "_object") { ob_refcnt, ob_type }
+    /// `PyVarObject`, Include/object.h.
+    PyVarObject("PyVarObject") { ob_size }
+    /// `PyTypeObject`, Include/cpython/object.h.
+    PyTypeObject("PyTypeObject", "_typeobject") {
+        tp_name, tp_basicsize, tp_itemsize, tp_flags, tp_dict, tp_dictoffset, tp_base, tp_mro, tp_members,
+    }
+    /// `PyHeapTypeObject`, Include/cpython/object.h.
+    PyHeapTypeObject("PyHeapTypeObject", "_heaptypeobject") { ht_name, ht_qualname, ht_cached_keys }
+    /// `PyMemberDef`, Include/structmember.h and Include/descrobject.h.
+    PyMemberDef("PyMemberDef") { name, type_code = "type", offset, flags }
+    /// `PyBaseExceptionObject`, Include/cpython/pyerrors.h.
+    PyBaseExceptionObject("PyBaseExceptionObject") {
+        dict, args, notes, traceback, context, cause, suppress_context,
+    }
+    /// `PyBaseExceptionGroupObject`, from 3.11.
+    PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs }
+    /// `PySyntaxErrorObject`.
+    PySyntaxErrorObject("PySyntaxErrorObject") { msg, filename, lineno }
+    /// `PyOSErrorObject`.
+    PyOSErrorObject("PyOSErrorObject") { myerrno, strerror, filename, filename2, written }
+    /// `PyUnicodeErrorObject`.
+    PyUnicodeErrorObject("PyUnicodeErrorObject") { encoding, object, start, end, reason }
+    /// `PyImportErrorObject`.
+    PyImportErrorObject("PyImportErrorObject") { msg, name, path }
+
+    /// `PyLongObject`, Include/cpython/longintrepr.h.
+    PyLongObject("PyLongObject", "_longobject") {
+        lv_tag = "long_value.lv_tag", ob_digit = "long_value.ob_digit" | "ob_digit",
+    }
+    /// `PyFloatObject`.
+    PyFloatObject("PyFloatObject") { ob_fval }
+    /// `PyComplexObject`.
+    PyComplexObject("PyComplexObject") { real = "cval.real", imag = "cval.imag" }
+    /// `PyASCIIObject`, Include/cpython/unicodeobject.h. Its size is where the text of ASCII strings starts.
+    PyASCIIObject("PyASCIIObject") {
+        length, kind = "state.kind", compact = "state.compact", ascii = "state.ascii",
+    }
+    /// `PyCompactUnicodeObject`. Its size is where the text of compact strings starts.
+    PyCompactUnicodeObject("PyCompactUnicodeObject") { utf8_length }
+    /// `PyUnicodeObject`.
+    PyUnicodeObject("PyUnicodeObject") { data }
+    /// `PyBytesObject`.
+    PyBytesObject("PyBytesObject") { ob_sval }
+    /// `PyByteArrayObject`.
+    PyByteArrayObject("PyByteArrayObject") { ob_start }
+    /// `PyTupleObject`.
+    PyTupleObject("PyTupleObject") { ob_item }
+    /// `PyListObject`.
+    PyListObject("PyListObject") { ob_item }
+    /// `PyDictObject`, Include/cpython/dictobject.h.
+    PyDictObject("PyDictObject") { ma_used, ma_keys, ma_values }
+    /// `PyDictKeysObject`, Objects/dict-common.h and Include/internal/pycore_dict.h.
+    PyDictKeysObject("PyDictKeysObject", "_dictkeysobject") {
+        dk_size, dk_log2_size, dk_log2_index_bytes, dk_kind, dk_nentries, dk_indices,
+    }
+    /// `PyDictKeyEntry`.
+    PyDictKeyEntry("PyDictKeyEntry") { me_key, me_value }
+    /// `PyDictUnicodeEntry`, from 3.11.
+    PyDictUnicodeEntry("PyDictUnicodeEntry") { me_key, me_value }
+    /// `PyDictValues`, from 3.11; 3.13 adds the header.
+    PyDictValues("PyDictValues", "_dictvalues") { capacity, valid, values }
+    /// `PyODictObject`, Objects/odictobject.c.
+    PyODictObject("PyODictObject", "_odictobject") { od_first }
+    /// `_ODictNode`, Objects/odictobject.c.
+    ODictNode("_ODictNode", "_odictnode") { key, hash, next }
+    /// `PySetObject`.
+    PySetObject("PySetObject") { used, mask, table }
+    /// `setentry`.
+    SetEntry("setentry") { key, hash }
+    /// `dequeobject`, Modules/_collectionsmodule.c.
+    DequeObject("dequeobject") { leftblock, leftindex, maxlen }
+    /// `block`, Modules/_collectionsmodule.c.
+    DequeBlock("block", "BLOCK") { data, rightlink }
+    /// `defdictobject`, Modules/_collectionsmodule.c.
+    DefDictObject("defdictobject") { default_factory }
+    /// `rangeobject`, Objects/rangeobject.c.
+    RangeObject("rangeobject") { start, stop, step }
+    /// `PySliceObject`.
+    PySliceObject("PySliceObject") { start, stop, step }
+    /// `mappingproxyobject`, Objects/descrobject.c.
+    MappingProxyObject("mappingproxyobject") { mapping }
+    /// `_PyDictViewObject`.
+    PyDictViewObject("_PyDictViewObject") { dv_dict }
+    /// `_PyNamespaceObject`, Objects/namespaceobject.c.
+    PyNamespaceObject("_PyNamespaceObject") { ns_dict }
+
+    /// `PyFunctionObject`, Include/cpython/funcobject.h.
+    PyFunctionObject("PyFunctionObject") { func_name, func_qualname, func_code, func_globals, func_closure, func_module }
+    /// `PyMethodObject`.
+    PyMethodObject("PyMethodObject") { im_func, im_self }
+    /// `PyCFunctionObject`.
+    PyCFunctionObject("PyCFunctionObject") { m_ml, m_self, m_module }
+    /// `PyMethodDef`.
+    PyMethodDef("PyMethodDef") { ml_name }
+    /// `PyDescrObject`, Include/descrobject.h: the head of every C descriptor.
+    PyDescrObject("PyDescrObject") { d_type, d_name }
+    /// `wrapperobject`, Objects/descrobject.c: a bound slot wrapper.
+    WrapperObject("wrapperobject") { descr, self_object = "self" }
+    /// `PyModuleObject`, Objects/moduleobject.c and Include/internal/pycore_moduleobject.h.
+    PyModuleObject("PyModuleObject") { md_dict, md_name }
+    /// `PyWeakReference`.
+    PyWeakReference("PyWeakReference", "_PyWeakReference") { wr_object }
+    /// `classmethod`, Objects/funcobject.c.
+    ClassMethod("classmethod") { cm_callable }
+    /// `staticmethod`, Objects/funcobject.c.
+    StaticMethod("staticmethod") { sm_callable }
+    /// `partialobject`, Modules/_functoolsmodule.c.
+    PartialObject("partialobject") { function = "fn", args, kw }
+    /// `PyMemoryViewObject`.
+    PyMemoryViewObject("PyMemoryViewObject") { flags, buf = "view.buf", len = "view.len", format = "view.format" }
+    /// `lockobject`, Modules/_threadmodule.c.
+    LockObject("lockobject") { locked }
+    /// `rlockobject`, Modules/_threadmodule.c.
+    RLockObject("rlockobject") { rlock_owner, rlock_count }
+    /// `PatternObject`, Modules/_sre.
+    PatternObject("PatternObject") { pattern, flags }
+    /// `simplequeueobject`, Modules/_queuemodule.c.
+    SimpleQueueObject("simplequeueobject") { lst }
+    /// `countobject`, Modules/itertoolsmodule.c.
+    CountObject("countobject") { cnt, long_cnt, long_step }
+    /// `repeatobject`, Modules/itertoolsmodule.c.
+    RepeatObject("repeatobject") { element, cnt }
+
+    /// `arrayobject`, Modules/arraymodule.c.
+    ArrayObject("arrayobject") { ob_item, ob_descr }
+    /// `struct arraydescr`, Modules/arraymodule.c.
+    ArrayDescr("arraydescr") { typecode, itemsize }
+    /// `PyDateTime_Delta`, Include/datetime.h.
+    PyDateTimeDelta("PyDateTime_Delta") { days, seconds, microseconds }
+    /// `PyDateTime_Date`.
+    PyDateTimeDate("PyDateTime_Date") { data }
+    /// `PyDateTime_Time`.
+    PyDateTimeTime("PyDateTime_Time") { hastzinfo, fold, data, tzinfo }
+    /// `PyDateTime_DateTime`.
+    PyDateTimeDateTime("PyDateTime_DateTime") { hastzinfo, fold, data, tzinfo }
+    /// `PyDateTime_TimeZone`, Modules/_datetimemodule.c.
+    PyDateTimeTimeZone("PyDateTime_TimeZone") { offset, name }
+    /// `PyDecObject`, Modules/_decimal/_decimal.c, with its `mpd_t`.
+    PyDecObject("PyDecObject") {
+        flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",
+    }
+}
