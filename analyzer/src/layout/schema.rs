@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A run of bits within an integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bits {
     /// Bits to the right of the field, counted from the least significant bit of the storage unit.
     pub shift: u8,
@@ -13,7 +13,7 @@ pub struct Bits {
 }
 
 /// Where a field lies in its struct.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Distance from the start of the struct, in bytes.
     pub offset: u32,
@@ -106,8 +106,7 @@ macro_rules! schema {
         }
 
         impl Structs {
-            /// The struct's size and the field's place by their names in the tables; `None` for names that the
-            /// schema does not have.
+            /// The field by its names in the tables; `None` for names that the schema does not have.
             pub fn field_mut(&mut self, structure: &str, field: &str) -> Option<&mut Field> {
                 match structure {
                     $( stringify!($name) => match field {
@@ -122,6 +121,26 @@ macro_rules! schema {
             pub fn size_mut(&mut self, structure: &str) -> Option<&mut u32> {
                 match structure {
                     $( stringify!($name) => Some(&mut self.$name.size_of), )*
+                    _ => None,
+                }
+            }
+
+            /// The field by its names in the tables; `None` for names that the schema does not have.
+            pub fn field(&self, structure: &str, field: &str) -> Option<&Field> {
+                match structure {
+                    $( stringify!($name) => match field {
+                        $( stringify!($field) => Some(&self.$name.$field), )*
+                        _ => None,
+                    }, )*
+                    _ => None,
+                }
+            }
+
+            /// The struct's `sizeof` by its name in the tables, in bytes; `None` for names that the schema does not
+            /// have.
+            pub fn size(&self, structure: &str) -> Option<u32> {
+                match structure {
+                    $( stringify!($name) => Some(self.$name.size_of), )*
                     _ => None,
                 }
             }
