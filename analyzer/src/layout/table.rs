@@ -229,7 +229,9 @@ impl<'de> Deserialize<'de> for SchemaName {
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.len() <= 64 && name.bytes().all(plain)
+    if name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.len() <= 64
+        && name.bytes().all(plain)
     {
         Ok(name)
     } else {

@@ -34,8 +34,7 @@ pub(super) struct Container {
 
 impl Container {
     pub(super) fn open(path: &Path) -> Result<Self, ExtractError> {
-        let file =
-            File::open(path).map_err(|source| ExtractError::Read { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|source| ExtractError::Read { path: path.to_owned(), source })?;
         let cache = ReadCache::new(file);
         let object_error = |source| ExtractError::Object { path: path.to_owned(), source };
         let object = object::File::parse(&cache).map_err(object_error)?;

@@ -61,7 +61,8 @@ impl<'a> Types<'a> {
                     let die = Die { file: file_index, unit: unit_index, offset: found.offset() };
                     match found.tag() {
                         gimli::DW_TAG_typedef => {
-                            if let Some(name) = name(file, unit, found)?.filter(|name| wanted.contains(name)) {
+                            if let Some(name) = name(file, unit, found)?.filter(|name| wanted.contains(name))
+                            {
                                 typedefs.entry(name).or_default().push(die);
                             }
                         }
@@ -134,7 +135,10 @@ impl<'a> Types<'a> {
 
     /// Where a definition is, for people.
     pub(super) fn describe(&self, die: Die) -> String {
-        self.files.get(die.file).map(|file| file.describe(die.unit, self.section_offset(die))).unwrap_or_default()
+        self.files
+            .get(die.file)
+            .map(|file| file.describe(die.unit, self.section_offset(die)))
+            .unwrap_or_default()
     }
 
     /// The member of that name, as an index into its struct's members, and where that struct starts.
@@ -323,7 +327,9 @@ impl<'a> Types<'a> {
                     .map(|offset| Some(Die { unit, offset, ..die }))
                     .ok_or_else(|| self.unsupported(die, "a reference to no unit"))
             }
-            Some(_) => Err(self.unsupported(die, "a type outside .debug_info (build without -fdebug-types-section)")),
+            Some(_) => {
+                Err(self.unsupported(die, "a type outside .debug_info (build without -fdebug-types-section)"))
+            }
         }
     }
 
