@@ -324,8 +324,13 @@ schema! {
     RLockObject("rlockobject") { rlock_owner, rlock_count }
     /// `PatternObject`, Modules/_sre.
     PatternObject("PatternObject") { pattern, flags }
-    /// `simplequeueobject`, Modules/_queuemodule.c.
-    SimpleQueueObject("simplequeueobject") { lst }
+    /// `simplequeueobject`, Modules/_queuemodule.c: up to 3.12 the items of the list `lst` from `lst_pos` on; from
+    /// 3.13 `ring_count` items of the array `ring_items`, which has `ring_capacity` and wraps around, from `ring_first`
+    /// on.
+    SimpleQueueObject("simplequeueobject") {
+        lst, lst_pos, ring_items = "buf.items", ring_capacity = "buf.items_cap", ring_first = "buf.get_idx",
+        ring_count = "buf.num_items",
+    }
     /// `countobject`, Modules/itertoolsmodule.c.
     CountObject("countobject") { cnt, long_cnt, long_step }
     /// `repeatobject`, Modules/itertoolsmodule.c.
