@@ -5,6 +5,7 @@
 //! `render` shows it.
 
 pub mod addr;
+pub mod dump;
 pub mod layout;
 pub mod memory;
 pub mod process;

@@ -4,10 +4,13 @@ mod recording;
 mod regions;
 
 pub use recording::RecordingMemory;
-pub use regions::{Backing, Region, Regions};
+pub use regions::{Backing, LazyBytes, Region, Regions};
 
 use crate::addr::Address;
 use std::fmt;
+
+/// The smallest page of the targets known, in bytes: what the kernel maps, pads and dumps by.
+pub const PAGE_SIZE: u64 = 4096;
 
 /// Why bytes at a virtual address could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

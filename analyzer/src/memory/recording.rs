@@ -1,14 +1,11 @@
 //! A memory that notes which pages were read.
 
-use super::{Fault, Memory, Range};
+use super::{Fault, Memory, PAGE_SIZE, Range};
 use crate::addr::Address;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// The unit in which reads are noted, in bytes.
-const PAGE: u64 = 4096;
-
-/// Wraps a [`Memory`] and remembers every page that a successful read touched.
+/// Wraps a [`Memory`] and remembers every page, of [`PAGE_SIZE`], that a successful read touched.
 pub struct RecordingMemory<'a> {
     inner: &'a dyn Memory,
     pages: RefCell<BTreeSet<u64>>,
@@ -22,7 +19,7 @@ impl<'a> RecordingMemory<'a> {
 
     /// The start addresses of all pages read so far, ascending.
     pub fn pages(&self) -> Vec<Address> {
-        self.pages.borrow().iter().map(|page| Address(page * PAGE)).collect()
+        self.pages.borrow().iter().map(|page| Address(page * PAGE_SIZE)).collect()
     }
 }
 
@@ -30,8 +27,8 @@ impl Memory for RecordingMemory<'_> {
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
         self.inner.read(at, buffer)?;
         if !buffer.is_empty() {
-            let last = at.add(buffer.len() as u64 - 1).0 / PAGE;
-            self.pages.borrow_mut().extend(at.0 / PAGE..=last);
+            let last = at.add(buffer.len() as u64 - 1).0 / PAGE_SIZE;
+            self.pages.borrow_mut().extend(at.0 / PAGE_SIZE..=last);
         }
         Ok(())
     }

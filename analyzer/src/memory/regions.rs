@@ -1,18 +1,39 @@
 //! An address space made of regions, each backed by bytes of a mapped file.
 
-use super::{Fault, FaultCause, Memory, Range};
+use super::{Fault, FaultCause, Memory, PAGE_SIZE, Range};
 use crate::addr::Address;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 /// Where the bytes of a region come from.
 pub enum Backing<'a> {
     /// These bytes; the region may be longer than they are, its rest is then missing for the given cause.
     Bytes(&'a [u8], FaultCause),
-    /// Bytes of a mapped file, fetched when first needed. Behind the file's end, zeros up to the region's end
-    /// are right only within its last page, which the callback pads.
-    Lazy(Box<dyn Fn(&mut [u8], u64) -> Result<(), FaultCause> + 'a>),
+    /// Bytes of a file that was mapped there, looked for at the first read.
+    Lazy(LazyBytes<'a>),
     /// Mapped, but not there.
     Absent(FaultCause),
+}
+
+/// The outcome of looking for the bytes of a mapped file.
+type FileBytes<'a> = Result<&'a [u8], FaultCause>;
+
+/// The bytes of a mapped file, fetched once and only when a read needs them.
+pub struct LazyBytes<'a> {
+    fetch: Box<dyn Fn() -> FileBytes<'a> + 'a>,
+    fetched: OnceCell<FileBytes<'a>>,
+}
+
+impl<'a> LazyBytes<'a> {
+    /// `fetch` gives the file's bytes from the offset that is mapped at the region's start, at most as many as the
+    /// region is long. Where the file ends before the region does, the rest of its last page reads as zeros, as the
+    /// kernel has it, and pages behind that fault.
+    pub fn new(fetch: impl Fn() -> FileBytes<'a> + 'a) -> Self {
+        LazyBytes { fetch: Box::new(fetch), fetched: OnceCell::new() }
+    }
+
+    fn get(&self) -> FileBytes<'a> {
+        *self.fetched.get_or_init(|| (self.fetch)())
+    }
 }
 
 /// A range of virtual addresses with its bytes.
@@ -21,6 +42,35 @@ pub struct Region<'a> {
     pub range: Range,
     /// Its bytes.
     pub backing: Backing<'a>,
+}
+
+impl Region<'_> {
+    /// Fills `buffer`, which does not reach beyond the region, from `offset` bytes behind the region's start.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Fault> {
+        let (bytes, zeros_until, beyond) = match &self.backing {
+            Backing::Bytes(bytes, beyond) => (*bytes, bytes.len() as u64, *beyond),
+            Backing::Lazy(lazy) => {
+                let bytes = lazy.get().map_err(|cause| Fault { at: self.range.start.add(offset), cause })?;
+                (bytes, (bytes.len() as u64).next_multiple_of(PAGE_SIZE), FaultCause::NotMapped)
+            }
+            Backing::Absent(cause) => {
+                return Err(Fault { at: self.range.start.add(offset), cause: *cause });
+            }
+        };
+        let available =
+            usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+        if let Some(found) = available.get(..buffer.len()) {
+            buffer.copy_from_slice(found);
+            return Ok(());
+        }
+        if offset + buffer.len() as u64 > zeros_until {
+            return Err(Fault { at: self.range.start.add(zeros_until.max(offset)), cause: beyond });
+        }
+        let (head, tail) = buffer.split_at_mut(available.len());
+        head.copy_from_slice(available);
+        tail.fill(0);
+        Ok(())
+    }
 }
 
 /// Regions in ascending order without overlaps.
@@ -70,20 +120,7 @@ impl Memory for Regions<'_> {
             let offset = at.0 - region.range.start.0;
             let here = rest.len().min(usize::try_from(region.range.size - offset).unwrap_or(usize::MAX));
             let (now, later) = rest.split_at_mut(here);
-            match &region.backing {
-                Backing::Bytes(bytes, beyond) => {
-                    let available = usize::try_from(offset)
-                        .ok()
-                        .and_then(|offset| bytes.get(offset..))
-                        .unwrap_or_default();
-                    match available.get(..here) {
-                        Some(found) => now.copy_from_slice(found),
-                        None => return Err(Fault { at: at.add(available.len() as u64), cause: *beyond }),
-                    }
-                }
-                Backing::Lazy(fetch) => fetch(now, offset).map_err(|cause| Fault { at, cause })?,
-                Backing::Absent(cause) => return Err(Fault { at, cause: *cause }),
-            }
+            region.read(offset, now)?;
             at = at.add(here as u64);
             rest = later;
         }
@@ -123,6 +160,8 @@ mod tests {
         let mut bytes = [0; 8];
         let fault = memory.read(Address(0x1004), &mut bytes).unwrap_err();
         assert_eq!(fault, Fault { at: Address(0x1008), cause: FaultCause::Truncated });
+        let fault = memory.read(Address(0x100c), &mut bytes[..2]).unwrap_err();
+        assert_eq!(fault, Fault { at: Address(0x100c), cause: FaultCause::Truncated });
         let fault = memory.read(Address(0x2000), &mut bytes).unwrap_err();
         assert_eq!(fault, Fault { at: Address(0x2000), cause: FaultCause::NotMapped });
     }
@@ -146,5 +185,37 @@ mod tests {
         let memory: &dyn Memory = &memory;
         assert_eq!(memory.c_string(Address(0x1000), 2).unwrap(), b"ab");
         assert!(memory.c_string(Address(0x1004), 10).is_err());
+    }
+
+    #[test]
+    fn a_file_is_fetched_once_at_the_first_read_and_padded_to_its_last_page() {
+        let fetches = Cell::new(0);
+        let file = [7; 5000];
+        let memory = Regions::new(vec![Region {
+            range: range(0x10000, 3 * PAGE_SIZE),
+            backing: Backing::Lazy(LazyBytes::new(|| {
+                fetches.set(fetches.get() + 1);
+                Ok(&file)
+            })),
+        }]);
+        assert_eq!(fetches.get(), 0);
+        let mut bytes = [1; 10];
+        memory.read(Address(0x10000 + 4995), &mut bytes).unwrap();
+        assert_eq!(bytes, [7, 7, 7, 7, 7, 0, 0, 0, 0, 0]);
+        memory.read(Address(0x10000 + 2 * PAGE_SIZE - 10), &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 10]);
+        let fault = memory.read(Address(0x10000 + 2 * PAGE_SIZE - 5), &mut bytes).unwrap_err();
+        assert_eq!(fault, Fault { at: Address(0x10000 + 2 * PAGE_SIZE), cause: FaultCause::NotMapped });
+        assert_eq!(fetches.get(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_had_faults_with_its_cause() {
+        let memory = Regions::new(vec![Region {
+            range: range(0x1000, 16),
+            backing: Backing::Lazy(LazyBytes::new(|| Err(FaultCause::FileMissing))),
+        }]);
+        let fault = memory.read(Address(0x1008), &mut [0; 4]).unwrap_err();
+        assert_eq!(fault, Fault { at: Address(0x1008), cause: FaultCause::FileMissing });
     }
 }

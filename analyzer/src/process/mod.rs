@@ -1,5 +1,11 @@
 //! What the operating system knew of the process: modules, native threads and registers, signal, command line.
 
+pub(crate) mod image;
+pub mod signal;
+pub mod symbols;
+
+pub use image::ImageError;
+
 use crate::addr::Address;
 use crate::report::Signal;
 
@@ -19,8 +25,10 @@ pub struct NativeThread {
 /// A file that was mapped into the process.
 #[derive(Clone, Debug)]
 pub struct Module {
-    /// The path as the target had it.
+    /// The path as the target had it, without the kernel's ` (deleted)`.
     pub path: String,
+    /// Whether no file had that path any more when the dump was made.
+    pub deleted: bool,
     /// The virtual address at which its first byte (file offset 0) is mapped.
     pub base: Address,
     /// The first virtual address behind its last mapping.
@@ -33,6 +41,11 @@ impl Module {
     /// The last component of the path.
     pub fn file_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// The build id in hexadecimal, as `file` and `readelf` show it.
+    pub fn build_id_text(&self) -> Option<String> {
+        self.build_id.as_deref().map(hex)
     }
 }
 
@@ -55,4 +68,9 @@ pub struct ProcessInfo {
     pub modules: Vec<Module>,
     /// What the reader of the container found odd.
     pub warnings: Vec<String>,
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,242 @@
+//! The ELF header and program headers of a core.
+
+use crate::dump::error::OpenProblem;
+use object::LittleEndian as LE;
+use object::elf::{self, FileHeader64, FileType, Machine, ProgramHeader64, SectionHeader64};
+use object::read::ReadRef;
+
+/// How many program headers are read: the kernel allows a process 65,530 mappings unless told otherwise.
+const MAX_PROGRAM_HEADERS: usize = 1 << 20;
+
+/// A range of memory, as a `PT_LOAD` describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dump) struct Segment {
+    /// The first virtual address.
+    pub(in crate::dump) start: u64,
+    /// How long it was in memory, in bytes; never wraps around the address space.
+    pub(in crate::dump) memory_size: u64,
+    /// Where its bytes begin in the dump.
+    pub(in crate::dump) file_offset: u64,
+    /// How many of its bytes the dump promises to hold; the rest was left out. At most `memory_size`.
+    pub(in crate::dump) file_size: u64,
+    /// Whether the process could write there.
+    pub(in crate::dump) writable: bool,
+    /// Whether the process could execute there.
+    pub(in crate::dump) executable: bool,
+}
+
+impl Segment {
+    /// The first virtual address behind it.
+    pub(in crate::dump) fn end(&self) -> u64 {
+        self.start + self.memory_size
+    }
+
+    /// The bytes of it that `data`, the whole dump, really holds.
+    pub(in crate::dump) fn bytes<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        slice_up_to(data, self.file_offset, self.file_size)
+    }
+}
+
+/// Where notes lie in the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dump) struct NoteSegment {
+    /// Where they begin in the dump.
+    pub(in crate::dump) file_offset: u64,
+    /// Their size, in bytes.
+    pub(in crate::dump) size: u64,
+    /// `p_align`.
+    pub(in crate::dump) align: u64,
+}
+
+impl NoteSegment {
+    /// The bytes of it that `data`, the whole dump, really holds.
+    pub(in crate::dump) fn bytes<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        slice_up_to(data, self.file_offset, self.size)
+    }
+}
+
+/// What the headers of a core say.
+#[derive(Debug)]
+pub(in crate::dump) struct Headers {
+    /// All ranges of memory, ascending, without overlaps, none empty.
+    pub(in crate::dump) segments: Vec<Segment>,
+    /// All notes.
+    pub(in crate::dump) notes: Vec<NoteSegment>,
+    /// Whether the file ends before what its headers promise.
+    pub(in crate::dump) truncated: bool,
+    /// What was odd.
+    pub(in crate::dump) warnings: Vec<String>,
+}
+
+/// Reads the headers of a core, `data`. What lies behind the end of a truncated file is not an error.
+pub(in crate::dump) fn read(data: &[u8]) -> Result<Headers, OpenProblem> {
+    if !data.starts_with(&elf::ELFMAG) {
+        return Err(OpenProblem::NotElf);
+    }
+    check_ident(data)?;
+    let header: &FileHeader64<LE> = data.read_at(0).map_err(|()| OpenProblem::HeaderCutOff)?;
+    check_type(header.e_type.get(LE))?;
+    if header.e_machine.get(LE) != elf::EM_X86_64 {
+        return Err(OpenProblem::Unsupported {
+            machine: machine_name(header.e_machine.get(LE)),
+            missing: "the layout of its registers is not known here",
+        });
+    }
+    let mut headers =
+        Headers { segments: Vec::new(), notes: Vec::new(), truncated: false, warnings: Vec::new() };
+    for program_header in headers.program_headers(header, data)? {
+        headers.add(program_header, data.len() as u64);
+    }
+    headers.sort_out_overlaps();
+    if headers.notes.is_empty() && !headers.truncated {
+        return Err(OpenProblem::NoNotes);
+    }
+    Ok(headers)
+}
+
+impl Headers {
+    /// The part of the program header table that the file holds.
+    fn program_headers<'a>(
+        &mut self,
+        header: &FileHeader64<LE>,
+        data: &'a [u8],
+    ) -> Result<&'a [ProgramHeader64<LE>], OpenProblem> {
+        let entry_size = size_of::<ProgramHeader64<LE>>();
+        let table = header.e_phoff.get(LE);
+        let promised = match header.e_phnum.get(LE) {
+            elf::PN_XNUM => data
+                .read_at::<SectionHeader64<LE>>(header.e_shoff.get(LE))
+                .map(|section| section.sh_info.get(LE) as usize)
+                .ok(),
+            count => Some(count.into()),
+        };
+        if promised != Some(0) && usize::from(header.e_phentsize.get(LE)) != entry_size {
+            return Err(OpenProblem::Damaged("its program headers have an unknown size"));
+        }
+        let held = slice_up_to(data, table, u64::MAX).len() / entry_size;
+        let count = promised.unwrap_or(usize::from(elf::PN_XNUM)).min(held).min(MAX_PROGRAM_HEADERS);
+        match promised {
+            Some(promised) if promised > held => {
+                self.truncated = true;
+                self.warnings.push(format!(
+                    "the dump ends within its program headers: {held} of {promised} are there, \
+                     the rest of the memory is unknown"
+                ));
+            }
+            Some(promised) if promised > count => {
+                self.warnings.push(format!("{promised} program headers: only the first {count} were read"));
+            }
+            Some(_) => {}
+            None => {
+                self.truncated = true;
+                self.warnings.push(format!(
+                    "the dump ends before it says how many program headers it has: {count} were read"
+                ));
+            }
+        }
+        data.read_slice_at(table, count).map_err(|()| OpenProblem::HeaderCutOff)
+    }
+
+    fn add(&mut self, header: &ProgramHeader64<LE>, data_size: u64) {
+        let (file_offset, file_size) = (header.p_offset.get(LE), header.p_filesz.get(LE));
+        let held = file_offset.checked_add(file_size).is_some_and(|end| end <= data_size);
+        match header.p_type.get(LE) {
+            elf::PT_NOTE => {
+                self.notes.push(NoteSegment { file_offset, size: file_size, align: header.p_align.get(LE) });
+            }
+            elf::PT_LOAD => {
+                let start = header.p_vaddr.get(LE);
+                let memory_size = header.p_memsz.get(LE).max(file_size).min(u64::MAX - start);
+                if memory_size > 0 {
+                    let flags = header.p_flags.get(LE).0;
+                    self.segments.push(Segment {
+                        start,
+                        memory_size,
+                        file_offset,
+                        file_size: file_size.min(memory_size),
+                        writable: flags & elf::PF_W.0 != 0,
+                        executable: flags & elf::PF_X.0 != 0,
+                    });
+                }
+            }
+            _ => return,
+        }
+        self.truncated |= !held;
+    }
+
+    /// Sorts the segments by address. Where two overlap, the one that starts first keeps its addresses.
+    fn sort_out_overlaps(&mut self) {
+        self.segments.sort_by_key(|segment| segment.start);
+        let mut end = 0u64;
+        let mut overlaps = 0usize;
+        self.segments.retain_mut(|segment| {
+            let hidden = end.saturating_sub(segment.start);
+            if hidden > 0 {
+                overlaps += 1;
+                if hidden >= segment.memory_size {
+                    return false;
+                }
+                segment.start += hidden;
+                segment.memory_size -= hidden;
+                segment.file_offset = segment.file_offset.saturating_add(hidden.min(segment.file_size));
+                segment.file_size = segment.file_size.saturating_sub(hidden);
+            }
+            end = segment.end();
+            true
+        });
+        if overlaps > 0 {
+            self.warnings.push(format!(
+                "{overlaps} segments overlap others: the dump is damaged, memory may be wrong there"
+            ));
+        }
+    }
+}
+
+/// At most `size` bytes of `data` from `offset`: as many as there are.
+fn slice_up_to(data: &[u8], offset: u64, size: u64) -> &[u8] {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
+    let end = usize::try_from(offset.saturating_add(size)).unwrap_or(usize::MAX).min(data.len());
+    data.get(start..end).unwrap_or_default()
+}
+
+fn check_ident(data: &[u8]) -> Result<(), OpenProblem> {
+    const CLASS: usize = 4;
+    const DATA: usize = 5;
+    let (Some(&class), Some(&encoding)) = (data.get(CLASS), data.get(DATA)) else {
+        return Err(OpenProblem::HeaderCutOff);
+    };
+    let unsupported =
+        |machine: &str, missing| Err(OpenProblem::Unsupported { machine: machine.to_owned(), missing });
+    if encoding == elf::ELFDATA2MSB.0 {
+        unsupported("big-endian", "all numbers are read as little-endian")
+    } else if class == elf::ELFCLASS32.0 {
+        unsupported("32-bit", "pointers are read as 8 bytes")
+    } else if class != elf::ELFCLASS64.0 || encoding != elf::ELFDATA2LSB.0 {
+        Err(OpenProblem::Damaged("its ELF header has an unknown class or byte order"))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_type(file_type: FileType) -> Result<(), OpenProblem> {
+    let kind = match file_type {
+        elf::ET_CORE => return Ok(()),
+        elf::ET_EXEC => "an executable",
+        elf::ET_DYN => "an executable or a library",
+        elf::ET_REL => "an object file",
+        _ => return Err(OpenProblem::Damaged("its ELF header has an unknown type")),
+    };
+    Err(OpenProblem::NotCore { kind })
+}
+
+/// The machine as `uname -m` says it.
+fn machine_name(machine: Machine) -> String {
+    match machine {
+        elf::EM_AARCH64 => "aarch64".to_owned(),
+        elf::EM_RISCV => "riscv64".to_owned(),
+        elf::EM_PPC64 => "ppc64le".to_owned(),
+        elf::EM_LOONGARCH => "loongarch64".to_owned(),
+        elf::EM_386 => "i386".to_owned(),
+        other => format!("machine {other}"),
+    }
+}

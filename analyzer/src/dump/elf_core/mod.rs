@@ -1,0 +1,133 @@
+//! ELF cores: what the Linux kernel writes when a process dies, and gdb's gcore for one that lives.
+
+mod command_line;
+mod headers;
+mod modules;
+mod notes;
+mod x86_64;
+
+pub(super) use headers::{Headers, Segment};
+pub(super) use modules::Mapping;
+
+use super::error::OpenProblem;
+use crate::addr::Address;
+use crate::memory::{Backing, FaultCause, Memory, Range, RecordingMemory, Region, Regions};
+use crate::process::{Module, ProcessInfo};
+use notes::Notes;
+
+const AT_PHDR: u64 = 3;
+const AT_ENTRY: u64 = 9;
+const AT_RANDOM: u64 = 25;
+const AT_EXECFN: u64 = 31;
+/// The longest path, in bytes: the kernel's `PATH_MAX`.
+const MAX_PATH: usize = 4096;
+/// `sizeof(pr_psargs)` without its NUL: longer command lines are cut there.
+const PSARGS_LENGTH: usize = 79;
+
+/// What an ELF core says, without its memory's bytes.
+#[derive(Debug)]
+pub(super) struct ElfCore {
+    /// Its headers.
+    pub(super) headers: Headers,
+    /// Where files were mapped, ascending, without overlaps.
+    pub(super) mappings: Vec<Mapping>,
+    /// The path of each module's file in the target's own bytes.
+    pub(super) module_paths: Vec<Vec<u8>>,
+    /// Whether the first module is known to be the main program.
+    pub(super) main_known: bool,
+    /// The pages of memory that had to be read to learn all this.
+    pub(super) pages_read: Vec<Address>,
+}
+
+/// Reads an ELF core, `data`.
+pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
+    let mut headers = headers::read(data)?;
+    let mut warnings = std::mem::take(&mut headers.warnings);
+    let mut notes = notes::read(&headers.notes, data);
+    warnings.append(&mut notes.warnings);
+    let dumped = Regions::new(headers.segments.iter().map(|segment| dumped_region(segment, data)).collect());
+    let memory = RecordingMemory::new(&dumped);
+    let in_main_program =
+        [AT_PHDR, AT_ENTRY].map(|key| notes.auxiliary_value(key)).into_iter().flatten().collect::<Vec<_>>();
+    let modules = modules::list(&notes.files, &headers.segments, &memory, &in_main_program);
+    if modules.cut {
+        warnings.push(format!("only the first {} modules were told apart", modules.modules.len()));
+    }
+    if headers.truncated {
+        warnings.push(truncation(&headers, data));
+    }
+    if !notes.has_files {
+        warnings.push("the dump does not say which files were mapped (no NT_FILE)".to_owned());
+    }
+    let main = modules.modules.first().filter(|_| modules.main_known);
+    let executable = executable(&memory, &notes, main);
+    let command_line = command_line(&memory, &notes, &mut warnings);
+    let pages_read = memory.pages();
+    let process = ProcessInfo {
+        pid: notes.pid,
+        executable,
+        command_line,
+        crashed_tid: notes.signal.as_ref().and_then(|_| notes.threads.first()).map(|thread| thread.tid),
+        signal: notes.signal,
+        threads: notes.threads,
+        modules: modules.modules,
+        warnings,
+    };
+    let core = ElfCore {
+        headers,
+        mappings: modules.mappings,
+        module_paths: modules.paths,
+        main_known: modules.main_known,
+        pages_read,
+    };
+    Ok((core, process))
+}
+
+/// The bytes of a segment that are in the dump; what was left out is not zero, it is not known.
+fn dumped_region<'a>(segment: &Segment, data: &'a [u8]) -> Region<'a> {
+    let bytes = segment.bytes(data);
+    let beyond =
+        if (bytes.len() as u64) < segment.file_size { FaultCause::Truncated } else { FaultCause::NotDumped };
+    Region {
+        range: Range {
+            start: Address(segment.start),
+            size: segment.memory_size,
+            writable: segment.writable,
+            executable: segment.executable,
+        },
+        backing: Backing::Bytes(bytes, beyond),
+    }
+}
+
+/// How much memory a truncated dump lost.
+fn truncation(headers: &Headers, data: &[u8]) -> String {
+    let promised = headers.segments.iter().map(|segment| u128::from(segment.file_size)).sum::<u128>();
+    let held = headers.segments.iter().map(|segment| segment.bytes(data).len() as u128).sum::<u128>();
+    format!("the dump is truncated: it holds {held} of {promised} bytes of memory")
+}
+
+/// The path of the main program: that of its module, else the name it was started by.
+fn executable(memory: &dyn Memory, notes: &Notes, main: Option<&Module>) -> Option<String> {
+    if let Some(main) = main {
+        return Some(main.path.clone());
+    }
+    let name = memory.c_string(Address(notes.auxiliary_value(AT_EXECFN)?), MAX_PATH).ok()?;
+    (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned())
+}
+
+/// The arguments, from the stack, else as far as `NT_PRPSINFO` has them.
+fn command_line(memory: &dyn Memory, notes: &Notes, warnings: &mut Vec<String>) -> Option<Vec<String>> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let from_stack = notes
+        .auxiliary_value(AT_RANDOM)
+        .and_then(|at_random| command_line::read(memory, &notes.auxiliary, Address(at_random)));
+    if let Some(arguments) = from_stack {
+        return Some(arguments.iter().map(|argument| text(argument)).collect());
+    }
+    let command = notes.command.as_ref()?;
+    let cut = if command.len() >= PSARGS_LENGTH { ", and cut at 79 bytes" } else { "" };
+    warnings.push(format!(
+        "the arguments could not be read from the stack: the command line was split at blanks{cut}"
+    ));
+    Some(command.split(|&byte| byte == b' ').map(text).collect())
+}

@@ -1,0 +1,153 @@
+//! Opening a dump: from a file to an address space and what the operating system knew of the process.
+
+mod address_space;
+mod elf_core;
+mod error;
+mod input;
+mod module_file;
+
+pub use error::{OpenError, OpenProblem};
+pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
+
+use crate::addr::Address;
+use crate::memory::Regions;
+use crate::process::ProcessInfo;
+use crate::report::{Source, SourceFormat};
+use elf_core::ElfCore;
+use input::Opened;
+use memmap2::Mmap;
+use std::cell::OnceCell;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A core file, mapped, with what its headers and notes say.
+#[derive(Debug)]
+pub struct Dump {
+    path: PathBuf,
+    data: Mmap,
+    /// The size of the file on the disk, in bytes.
+    size: u64,
+    core: ElfCore,
+    process: ProcessInfo,
+    search: FileSearch,
+    /// Per module, its file, once it was asked for.
+    files: Vec<OnceCell<ModuleFile>>,
+}
+
+impl Dump {
+    /// Opens the core at `path`. Reads its headers, its notes, the ELF headers of its modules and the arguments on its
+    /// first stack, nothing else; a truncated core gives what it has.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a core that is supported.
+    pub fn open(path: &Path, search: FileSearch) -> Result<Dump, OpenError> {
+        let in_context = |problem| OpenError { path: path.to_owned(), problem };
+        let (data, size) = map(path).map_err(in_context)?;
+        if let Some(problem) = other_container(&data) {
+            return Err(in_context(problem));
+        }
+        let (core, process) = elf_core::read(&data).map_err(in_context)?;
+        let files = process.modules.iter().map(|_| OnceCell::new()).collect();
+        Ok(Dump { path: path.to_owned(), data, size, core, process, search, files })
+    }
+
+    /// The file that was opened.
+    pub fn source(&self) -> Source {
+        Source {
+            path: self.path.to_string_lossy().into_owned(),
+            format: SourceFormat::ElfCore,
+            arch: "x86_64".to_owned(),
+            size_bytes: self.size,
+            truncated: self.core.headers.truncated,
+        }
+    }
+
+    /// What the operating system knew of the process.
+    pub fn process(&self) -> &ProcessInfo {
+        &self.process
+    }
+
+    /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
+    pub fn memory(&self) -> Regions<'_> {
+        address_space::lay_out(&self.core.headers.segments, &self.core.mappings, &self.data, |index| {
+            self.module_file(index)
+        })
+    }
+
+    /// The file of the module `index` of [`ProcessInfo::modules`], looked for when it is first asked for. Not found if
+    /// there is no such module.
+    pub fn module_file(&self, index: usize) -> &ModuleFile {
+        static NONE: ModuleFile = ModuleFile::NotFound { tried: Vec::new() };
+        let module = self.process.modules.get(index).zip(self.core.module_paths.get(index));
+        let Some(((module, path), file)) = module.zip(self.files.get(index)) else {
+            return &NONE;
+        };
+        file.get_or_init(|| {
+            let main = self.core.main_known.then_some(index == 0);
+            module_file::find(&self.search, module, path, main)
+        })
+    }
+
+    /// What the user should know of the module files that were used so far, or that were named and could not be used.
+    pub fn file_warnings(&self) -> Vec<String> {
+        let files = self.files.iter().filter_map(OnceCell::get);
+        let unverified = files.filter_map(|file| match file {
+            ModuleFile::Found(found) if !found.verified => Some(format!(
+                "{}: used because it was named; the dump has no build id to tell whether it is the same file",
+                found.path.display()
+            )),
+            _ => None,
+        });
+        let exe = self.search.exe.as_ref().filter(|_| self.core.main_known).and_then(|exe| {
+            match self.module_file(0) {
+                ModuleFile::NotFound { tried } => {
+                    let tried = tried.iter().find(|tried| tried.path == *exe)?;
+                    Some(format!("{}: {}", exe.display(), tried.reason))
+                }
+                ModuleFile::Found(found) if found.path != *exe => {
+                    Some(format!("{}: not used, {} is the main program", exe.display(), found.path.display()))
+                }
+                ModuleFile::Found(_) => None,
+            }
+        });
+        exe.into_iter().chain(unverified).collect()
+    }
+
+    /// The pages of the dump, of [`crate::memory::PAGE_SIZE`], that [`Dump::open`] itself read: a smaller dump needs
+    /// them to be opened with the same result.
+    pub fn pages_read_to_open(&self) -> &[Address] {
+        &self.core.pages_read
+    }
+}
+
+/// Maps the file at `path`; gives its size on the disk too.
+fn map(path: &Path) -> Result<(Mmap, u64), OpenProblem> {
+    let file = match input::open(path) {
+        Ok(Opened::Regular(file)) => file,
+        Ok(Opened::Directory) => return Err(OpenProblem::Directory),
+        Ok(Opened::Special) => return Err(OpenProblem::NotRegular),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenProblem::Missing),
+        Err(error) => return Err(OpenProblem::Unreadable(error)),
+    };
+    let size = file.metadata().map_err(OpenProblem::Unreadable)?.len();
+    if size == 0 {
+        return Err(OpenProblem::Empty);
+    }
+    let data = input::map(&file).map_err(OpenProblem::Unreadable)?;
+    Ok((data, size))
+}
+
+/// Containers that are known, but cannot be read.
+fn other_container(data: &[u8]) -> Option<OpenProblem> {
+    const CODECS: [(&[u8], &str, &str); 4] = [
+        (b"\x1f\x8b", "gzip", "gzip -dk"),
+        (b"\xfd7zXZ\0", "xz", "xz -dk"),
+        (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
+        (b"BZh", "bzip2", "bzip2 -dk"),
+    ];
+    if data.starts_with(b"MDMP") {
+        return Some(OpenProblem::Minidump);
+    }
+    let (_, codec, command) = CODECS.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
+    Some(OpenProblem::Compressed { codec, command })
+}

@@ -1,0 +1,201 @@
+//! Finding the files that were mapped into the process, and making sure that they are the same files.
+
+use super::input::{self, Opened};
+use crate::process::image::build_id_in_notes;
+use crate::process::{Module, hex};
+use memmap2::Mmap;
+use object::LittleEndian as LE;
+use object::elf::{self, FileHeader64, ProgramHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Where to look for the files that the dump names. By default: at the paths that it names.
+#[derive(Clone, Debug, Default)]
+pub struct FileSearch {
+    /// The main program.
+    pub exe: Option<PathBuf>,
+    /// Directories that hold a copy of the root of the machine where the process ran. If there are any, files of this
+    /// machine's own root are not used.
+    pub sysroots: Vec<PathBuf>,
+    /// Directories that hold libraries themselves (not in directories below), and single files.
+    pub lib_paths: Vec<PathBuf>,
+    /// The most bytes that a compressed dump may unpack to; by default 64 GiB. It is never more than there is room for
+    /// in the directory for temporary files (`$TMPDIR`).
+    pub unpack_limit: Option<u64>,
+}
+
+/// What became of the search for a module's file.
+#[derive(Debug)]
+pub enum ModuleFile {
+    /// It was found.
+    Found(FoundFile),
+    /// It was not found.
+    NotFound {
+        /// What was looked at, in order, and why it would not do.
+        tried: Vec<Tried>,
+    },
+}
+
+/// A file that was mapped into the process, found on this machine.
+#[derive(Debug)]
+pub struct FoundFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether its build id is the one in the dump. Otherwise the user named the file, and the dump has no build id.
+    pub verified: bool,
+    bytes: Mmap,
+}
+
+/// A file that was considered and rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Its path.
+    pub path: PathBuf,
+    /// Why it would not do.
+    pub reason: String,
+}
+
+impl ModuleFile {
+    /// The bytes of the file, if it was found.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            ModuleFile::Found(file) => Some(file.bytes()),
+            ModuleFile::NotFound { .. } => None,
+        }
+    }
+}
+
+impl FoundFile {
+    /// All bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes from `offset`, at most `size` of them, unless the file says that its loader maps a part of them
+    /// writable: then the process may have changed them.
+    pub(super) fn unchanging_bytes(&self, offset: u64, size: u64) -> Option<&[u8]> {
+        let end = offset.checked_add(size)?;
+        let header = FileHeader64::<LE>::parse(self.bytes()).ok()?;
+        let program_headers = header.program_headers(LE, self.bytes()).ok()?;
+        let writable = program_headers.iter().any(|segment| {
+            let (start, size) = segment.file_range(LE);
+            segment.p_type(LE) == elf::PT_LOAD
+                && segment.p_flags(LE).0 & elf::PF_W.0 != 0
+                && size > 0
+                && start < end
+                && offset < start.saturating_add(size)
+        });
+        if writable {
+            return None;
+        }
+        let start = usize::try_from(offset).ok()?.min(self.bytes.len());
+        let end = usize::try_from(end).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.get(start..end)
+    }
+}
+
+/// A file to look at.
+struct Candidate {
+    path: PathBuf,
+    /// Whether the user named this very file for this module.
+    named: bool,
+    /// Whether it is worth a word if it turns out to be another file.
+    expected: bool,
+}
+
+/// Looks for the file of `module`, whose path in the target's own bytes is `target_path`. `main` says whether it is the
+/// main program; `None`: nobody knows.
+pub(super) fn find(
+    search: &FileSearch,
+    module: &Module,
+    target_path: &[u8],
+    main: Option<bool>,
+) -> ModuleFile {
+    let mut tried = Vec::new();
+    for candidate in candidates(search, target_path, main) {
+        match check(&candidate, module) {
+            Ok(found) => return ModuleFile::Found(found),
+            Err(reason) if candidate.expected => tried.push(Tried { path: candidate.path, reason }),
+            Err(_) => {}
+        }
+    }
+    ModuleFile::NotFound { tried }
+}
+
+fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    if let Some(exe) = search.exe.as_ref().filter(|_| main != Some(false)) {
+        let known = main == Some(true);
+        candidates.push(Candidate { path: exe.clone(), named: known, expected: known });
+    }
+    let name = target_path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    for path in &search.lib_paths {
+        if path.is_dir() {
+            candidates.push(Candidate {
+                path: path.join(OsStr::from_bytes(name)),
+                named: false,
+                expected: true,
+            });
+        } else {
+            let same_name = path.file_name().is_some_and(|file_name| file_name.as_bytes() == name);
+            candidates.push(Candidate { path: path.clone(), named: same_name, expected: same_name });
+        }
+    }
+    let Some(target_path) = usable_path(target_path) else {
+        return candidates;
+    };
+    for root in &search.sysroots {
+        let path = root.join(target_path.strip_prefix("/").unwrap_or(target_path));
+        candidates.push(Candidate { path, named: false, expected: true });
+    }
+    if search.sysroots.is_empty() {
+        candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true });
+    }
+    candidates
+}
+
+/// A path that the dump names, if it may be followed: absolute and without steps upwards, as the kernel writes them.
+fn usable_path(path: &[u8]) -> Option<&Path> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    (path.is_absolute() && plain && !path.as_os_str().as_bytes().contains(&0)).then_some(path)
+}
+
+/// Opens a candidate if it is the file that was mapped, else says why it is not.
+fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
+    let file = match input::open(&candidate.path) {
+        Ok(Opened::Regular(file)) => file,
+        Ok(Opened::Directory) => return Err("is a directory".to_owned()),
+        Ok(Opened::Special) => return Err("is not a regular file".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("no such file".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    if module.build_id.is_none() && !candidate.named {
+        return Err("the dump has no build id to compare with; name the file itself to use it".to_owned());
+    }
+    let bytes = input::map(&file).map_err(|error| error.to_string())?;
+    let header = FileHeader64::<LE>::parse(&*bytes).map_err(|_| "is not a 64-bit ELF file".to_owned())?;
+    let program_headers =
+        header.program_headers(LE, &*bytes).map_err(|_| "is a damaged ELF file".to_owned())?;
+    let verified = match (&module.build_id, build_id(program_headers, &bytes)) {
+        (None, _) => false,
+        (Some(wanted), Some(found)) if wanted == found => true,
+        (Some(wanted), Some(found)) => {
+            return Err(format!("is another file: its build id is {}, not {}", hex(found), hex(wanted)));
+        }
+        (Some(wanted), None) => {
+            return Err(format!("has no build id; the one in the dump is {}", hex(wanted)));
+        }
+    };
+    Ok(FoundFile { path: candidate.path.clone(), verified, bytes })
+}
+
+/// The GNU build id of a file.
+fn build_id<'a>(program_headers: &[ProgramHeader64<LE>], file: &'a [u8]) -> Option<&'a [u8]> {
+    program_headers
+        .iter()
+        .filter(|header| header.p_type(LE) == elf::PT_NOTE)
+        .find_map(|header| build_id_in_notes(header.data(LE, file).ok()?, header.p_align(LE)))
+}

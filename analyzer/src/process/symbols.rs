@@ -1,0 +1,161 @@
+//! Finding what a module calls by name: dynamic symbols through memory, sections and other symbols in its file.
+//!
+//! Formats: the System V gABI, chapters 4 and 5; `DT_GNU_HASH` as glibc's `elf/dl-lookup.c` reads it.
+
+use super::Module;
+use super::image::{Image, ImageError, read_struct};
+use crate::addr::Address;
+use crate::memory::{Fault, Memory};
+use object::LittleEndian as LE;
+use object::elf::{self, DynamicTag, FileHeader64, GnuHashHeader, HashHeader, Sym64};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
+
+/// How many symbols of one hash chain are looked at; real chains have a few.
+const MAX_CHAIN: u32 = 1 << 16;
+
+/// The virtual address of the defined dynamic symbol `name` of `module`, read through `memory` where the loader put
+/// it, so a handful of pages of the dump, or of the mapped file where the dump left them out, answers.
+///
+/// # Errors
+/// Some of the module's tables are not at hand or make no sense.
+pub fn dynamic_symbol(
+    memory: &dyn Memory,
+    module: &Module,
+    name: &str,
+) -> Result<Option<Address>, ImageError> {
+    let image = Image::read(memory, module.base)?;
+    let dynamic = image.dynamic()?;
+    let table = |wanted: DynamicTag| {
+        let (_, value) = dynamic.iter().find(|(tag, _)| *tag == wanted)?;
+        Some(image.dynamic_address(module, *value))
+    };
+    let (Some(symbols), Some(strings)) = (table(elf::DT_SYMTAB), table(elf::DT_STRTAB)) else {
+        return Ok(None);
+    };
+    let tables = Tables { memory, symbols, strings, name: name.as_bytes() };
+    let found = match (table(elf::DT_GNU_HASH), table(elf::DT_HASH)) {
+        (Some(hash), _) => tables.look_up_gnu(hash)?,
+        (None, Some(hash)) => tables.look_up_sysv(hash)?,
+        (None, None) => None,
+    };
+    Ok(found.map(|symbol| Address(symbol.st_value.get(LE)).add(image.load_bias())))
+}
+
+/// The dynamic symbols of a module, and the name that is looked for.
+struct Tables<'a> {
+    memory: &'a dyn Memory,
+    symbols: Address,
+    strings: Address,
+    name: &'a [u8],
+}
+
+impl Tables<'_> {
+    /// Looks into a `DT_GNU_HASH`: Bloom filter, buckets, chains that end with an odd hash.
+    fn look_up_gnu(&self, table: Address) -> Result<Option<Sym64<LE>>, ImageError> {
+        let header: GnuHashHeader<LE> = read_struct(self.memory, table)?;
+        let (buckets, words) = (header.bucket_count.get(LE), header.bloom_count.get(LE));
+        let symbol_base = header.symbol_base.get(LE);
+        if buckets == 0 || words == 0 {
+            return Ok(None);
+        }
+        let hash = elf::gnu_hash(self.name);
+        let bloom = table.add(size_of::<GnuHashHeader<LE>>() as u64);
+        let word = self.memory.u64(bloom.element(u64::from((hash / 64) % words), 8))?;
+        let second = hash.checked_shr(header.bloom_shift.get(LE)).unwrap_or(0);
+        let bits = 1 << (hash % 64) | 1 << (second % 64);
+        if word & bits != bits {
+            return Ok(None);
+        }
+        let bucket_table = bloom.element(words.into(), 8);
+        let first = self.memory.u32(bucket_table.element((hash % buckets).into(), 4))?;
+        let Some(first_link) = first.checked_sub(symbol_base) else {
+            return Ok(None);
+        };
+        let chains = bucket_table.element(buckets.into(), 4);
+        for step in 0..MAX_CHAIN {
+            let link = self.memory.u32(chains.element(u64::from(first_link) + u64::from(step), 4))?;
+            if link | 1 == hash | 1
+                && let Some(symbol) = self.symbol_if_named(u64::from(first) + u64::from(step))?
+            {
+                return Ok(Some(symbol));
+            }
+            if link & 1 == 1 {
+                return Ok(None);
+            }
+        }
+        Err(ImageError::Malformed { at: table, what: "an endless chain in DT_GNU_HASH" })
+    }
+
+    /// Looks into a `DT_HASH`: buckets, and chains of symbol indices that end with 0.
+    fn look_up_sysv(&self, table: Address) -> Result<Option<Sym64<LE>>, ImageError> {
+        let header: HashHeader<LE> = read_struct(self.memory, table)?;
+        let (buckets, chain_count) = (header.bucket_count.get(LE), header.chain_count.get(LE));
+        if buckets == 0 {
+            return Ok(None);
+        }
+        let bucket_table = table.add(size_of::<HashHeader<LE>>() as u64);
+        let chains = bucket_table.element(buckets.into(), 4);
+        let mut index = self.memory.u32(bucket_table.element((elf::hash(self.name) % buckets).into(), 4))?;
+        for _ in 0..MAX_CHAIN {
+            if index == 0 || index >= chain_count {
+                return Ok(None);
+            }
+            if let Some(symbol) = self.symbol_if_named(index.into())? {
+                return Ok(Some(symbol));
+            }
+            index = self.memory.u32(chains.element(index.into(), 4))?;
+        }
+        Err(ImageError::Malformed { at: table, what: "an endless chain in DT_HASH" })
+    }
+
+    /// The symbol `index`, if it has the wanted name and a definition with an address.
+    fn symbol_if_named(&self, index: u64) -> Result<Option<Sym64<LE>>, Fault> {
+        let symbol: Sym64<LE> =
+            read_struct(self.memory, self.symbols.element(index, size_of::<Sym64<LE>>() as u64))?;
+        if !has_address(&symbol) {
+            return Ok(None);
+        }
+        let name =
+            self.memory.c_string(self.strings.add(symbol.st_name.get(LE).into()), self.name.len() + 1)?;
+        Ok((name == self.name).then_some(symbol))
+    }
+}
+
+/// Whether the module defines the symbol, at an address rather than at an offset into each thread's storage.
+fn has_address(symbol: &Sym64<LE>) -> bool {
+    symbol.st_shndx.get(LE) != elf::SHN_UNDEF && symbol.st_type() != elf::STT_TLS
+}
+
+/// The virtual address and size, in bytes, of the section `name` of `module`, whose file `file` is. `None` where the
+/// file has no such section, or no section headers, or is damaged.
+pub fn section_address(file: &[u8], module: &Module, name: &str) -> Option<(Address, u64)> {
+    let header = FileHeader64::<LE>::parse(file).ok()?;
+    let sections = header.sections(LE, file).ok()?;
+    let (_, section) = sections.section_by_name(LE, name.as_bytes())?;
+    let address = section.sh_addr(LE);
+    (address != 0).then(|| (Address(address).add(load_bias(header, file, module)), section.sh_size(LE)))
+}
+
+/// The virtual address of `name` in the full symbol table (`.symtab`) of `module`, whose file `file` is; local symbols
+/// too. Reads the table from its start, so ask [`dynamic_symbol`] first. `None` where the file has no such symbol, was
+/// stripped, or is damaged.
+pub fn static_symbol(file: &[u8], module: &Module, name: &str) -> Option<Address> {
+    let header = FileHeader64::<LE>::parse(file).ok()?;
+    let sections = header.sections(LE, file).ok()?;
+    let symbols = sections.symbols(LE, file, elf::SHT_SYMTAB).ok()?;
+    let symbol = symbols
+        .iter()
+        .find(|symbol| has_address(symbol) && symbol.name(LE, symbols.strings()) == Ok(name.as_bytes()))?;
+    Some(Address(symbol.st_value.get(LE)).add(load_bias(header, file, module)))
+}
+
+/// What to add (wrapping) to an address in `file` to have its virtual address in the target.
+fn load_bias(header: &FileHeader64<LE>, file: &[u8], module: &Module) -> u64 {
+    let program_headers = header.program_headers(LE, file).unwrap_or_default();
+    let first = program_headers
+        .iter()
+        .filter(|header| header.p_type(LE) == elf::PT_LOAD)
+        .min_by_key(|header| header.p_offset(LE));
+    let first_byte = first.map_or(0, |header| header.p_vaddr(LE).wrapping_sub(header.p_offset(LE)));
+    module.base.0.wrapping_sub(first_byte)
+}
