@@ -8,5 +8,6 @@ pub mod addr;
 pub mod dump;
 pub mod layout;
 pub mod memory;
+pub mod object;
 pub mod process;
 pub mod report;

@@ -212,7 +212,7 @@ schema! {
     PyVarObject("PyVarObject") { ob_size }
     /// `PyTypeObject`, Include/cpython/object.h.
     PyTypeObject("PyTypeObject", "_typeobject") {
-        tp_name, tp_basicsize, tp_itemsize, tp_flags, tp_dict, tp_dictoffset, tp_base, tp_mro, tp_members,
+        tp_name, tp_basicsize, tp_itemsize, tp_repr, tp_str, tp_flags, tp_dict, tp_dictoffset, tp_base, tp_mro, tp_members,
     }
     /// `PyHeapTypeObject`, Include/cpython/object.h.
     PyHeapTypeObject("PyHeapTypeObject", "_heaptypeobject") { ht_name, ht_qualname, ht_cached_keys }
@@ -268,7 +268,7 @@ schema! {
     /// `PyDictUnicodeEntry`, from 3.11.
     PyDictUnicodeEntry("PyDictUnicodeEntry") { me_key, me_value }
     /// `PyDictValues`, from 3.11; 3.13 adds the header.
-    PyDictValues("PyDictValues", "_dictvalues") { capacity, valid, values }
+    PyDictValues("PyDictValues", "_dictvalues") { capacity, size, valid, values }
     /// `PyODictObject`, Objects/odictobject.c.
     PyODictObject("PyODictObject", "_odictobject") { od_first }
     /// `_ODictNode`, Objects/odictobject.c.

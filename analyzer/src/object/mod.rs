@@ -1,0 +1,30 @@
+//! Typed views of Python objects: what `repr()` would print, decoded from memory, never executed.
+//!
+//! One file per family of types. Everything here takes addresses of objects and an [`Inspector`]; nothing knows
+//! where the memory comes from or which version of CPython it is beyond what the layout says.
+
+mod array;
+mod attributes;
+mod callables;
+mod containers;
+mod datetime;
+mod decimal;
+mod dict;
+mod exceptions;
+mod inspector;
+
+mod numbers;
+mod numpy;
+mod printable;
+mod reprs;
+mod stdlib;
+mod text;
+mod types;
+mod values;
+
+pub use dict::DictEntries;
+pub use exceptions::ExceptionFields;
+pub use inspector::{Inspector, Unreadable};
+pub use text::Text;
+pub use types::{MethodSource, TypeInfo};
+pub use values::Limits;

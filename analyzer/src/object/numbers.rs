@@ -1,0 +1,166 @@
+//! `int` of any size, `bool`, `float`, `complex`.
+
+use super::{Inspector, Unreadable};
+use crate::addr::Address;
+use crate::layout::IntModel;
+use num_bigint::{BigInt, BigUint, Sign};
+
+/// Bits of a digit (`PyLong_SHIFT`) on 64-bit builds, Include/cpython/longintrepr.h.
+const DIGIT_BITS: u32 = 30;
+/// The most digits of one `int` that are read: about 300,000 bits.
+const MAX_DIGITS: u64 = 10_000;
+
+/// `float.__repr__`: the shortest digits that give the same number, with an exponent below 1e-4 and from 1e16 on
+/// (`float_repr_style`, Python/pystrtod.c).
+pub(super) fn repr_float(value: f64) -> String {
+    let mut out = format_shortest(value);
+    if value.is_finite() && !out.contains(['.', 'e']) {
+        out.push_str(".0");
+    }
+    out
+}
+
+/// A float's digits without the `.0` that `repr` adds: how the parts of a complex number are printed.
+fn format_shortest(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) {
+        return format!("{value}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+/// `complex.__repr__`, Objects/complexobject.c.
+pub(super) fn repr_complex(real: f64, imaginary: f64) -> String {
+    let imaginary_text = format_shortest(imaginary);
+    if real == 0.0 && real.is_sign_positive() {
+        return format!("{imaginary_text}j");
+    }
+    let sign = if imaginary_text.starts_with('-') { "" } else { "+" };
+    format!("({}{sign}{imaginary_text}j)", format_shortest(real))
+}
+
+impl Inspector<'_> {
+    /// The sign of an `int` and how many digits it has.
+    pub(super) fn int_digits(&self, object: Address) -> Result<(Sign, u64), Unreadable> {
+        match self.layout.int_model() {
+            IntModel::ObSize => {
+                let size = self.ob_size(object)?;
+                Ok((if size < 0 { Sign::Minus } else { Sign::Plus }, size.unsigned_abs()))
+            }
+            // The sign is in the low two bits: 0 positive, 1 zero, 2 negative (Include/internal/pycore_long.h).
+            IntModel::LvTag => {
+                let tag = self.uint(object, self.layout.structs.PyLongObject.lv_tag)?;
+                match tag & 3 {
+                    0 => Ok((Sign::Plus, tag >> 3)),
+                    1 => Ok((Sign::Plus, 0)),
+                    2 => Ok((Sign::Minus, tag >> 3)),
+                    _ => Err(Unreadable::Nonsense { at: object, what: "an int with a bad sign".to_owned() }),
+                }
+            }
+        }
+    }
+
+    /// The value of an `int` or of an instance of a subclass.
+    ///
+    /// # Errors
+    /// Missing bytes, digits out of range, or a number of more than 300,000 bits.
+    pub fn big_int(&self, object: Address) -> Result<BigInt, Unreadable> {
+        let (sign, count) = self.int_digits(object)?;
+        if count > MAX_DIGITS {
+            return Err(Unreadable::Nonsense {
+                at: object,
+                what: format!("an int of {count} digits of 30 bits"),
+            });
+        }
+        let bytes = self.memory.bytes(
+            self.field_address(object, self.layout.structs.PyLongObject.ob_digit)?,
+            count as usize * 4,
+        )?;
+        let mut words = Vec::with_capacity(count as usize);
+        let (mut pending, mut bits) = (0u64, 0);
+        for &digit in bytes.as_chunks::<4>().0 {
+            let digit = u32::from_le_bytes(digit);
+            if digit >> DIGIT_BITS != 0 {
+                return Err(Unreadable::Nonsense {
+                    at: object,
+                    what: format!("an int with the digit {digit:#x}"),
+                });
+            }
+            pending |= u64::from(digit) << bits;
+            bits += DIGIT_BITS;
+            if bits >= 32 {
+                words.push(pending as u32);
+                pending >>= 32;
+                bits -= 32;
+            }
+        }
+        words.push(pending as u32);
+        Ok(BigInt::from_biguint(sign, BigUint::new(words)))
+    }
+
+    /// The value of an `int` that fits.
+    ///
+    /// # Errors
+    /// As [`Inspector::big_int`], or a larger number.
+    pub fn small_int(&self, object: Address) -> Result<i64, Unreadable> {
+        if !self.type_of(object)?.is_int() {
+            return Err(Unreadable::Nonsense {
+                at: object,
+                what: "another object instead of an int".to_owned(),
+            });
+        }
+        i64::try_from(self.big_int(object)?)
+            .map_err(|_| Unreadable::Nonsense { at: object, what: "an int beyond 64 bits".to_owned() })
+    }
+
+    pub(super) fn float_field(
+        &self,
+        object: Address,
+        field: crate::layout::Field,
+    ) -> Result<f64, Unreadable> {
+        Ok(f64::from_bits(self.uint(object, field)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_print_as_python_prints_them() {
+        for (value, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (1e16, "1e+16"),
+            (1e15, "1000000000000000.0"),
+            (123456789012345680.0, "1.2345678901234568e+17"),
+            (1e-4, "0.0001"),
+            (1e-5, "1e-05"),
+            (5e-324, "5e-324"),
+            (1.7976931348623157e308, "1.7976931348623157e+308"),
+            (f64::NAN, "nan"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(repr_float(value), expected);
+        }
+    }
+
+    #[test]
+    fn complex_numbers_print_as_python_prints_them() {
+        assert_eq!(repr_complex(0.0, 1.0), "1j");
+        assert_eq!(repr_complex(-0.0, 1.0), "(-0+1j)");
+        assert_eq!(repr_complex(1.5, -2.0), "(1.5-2j)");
+        assert_eq!(repr_complex(f64::NAN, f64::INFINITY), "(nan+infj)");
+    }
+}

@@ -1,0 +1,134 @@
+//! Which decoder prints which type: by whose `__repr__` Python would call.
+
+use super::numbers::{repr_complex, repr_float};
+use super::text::{repr_bytes, repr_text};
+use super::types::MethodSource;
+use super::values::{CUT, Decoded, Walk};
+use super::{TypeInfo, Unreadable};
+use crate::addr::Address;
+
+impl Walk<'_, '_> {
+    /// Decodes one object.
+    pub(super) fn decode(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        match self.inspector.repr_source(class) {
+            MethodSource::Native(owner) => self.native(object, class, owner),
+            source @ MethodSource::Python { module, qualname, function } => {
+                match self.python_repr(object, class, module, qualname, *function)? {
+                    Some(decoded) => Ok(decoded),
+                    None => self.opaque(object, class, source),
+                }
+            }
+            source @ MethodSource::Unknown(_) => self.opaque(object, class, source),
+        }
+    }
+
+    fn native(&mut self, object: Address, class: &TypeInfo, owner: &str) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        match owner {
+            "object" => self.instance(object, class),
+            "NoneType" => Ok(Decoded::exact("None")),
+            "ellipsis" => Ok(Decoded::exact("Ellipsis")),
+            "NotImplementedType" => Ok(Decoded::exact("NotImplemented")),
+            "int" => Ok(Decoded::exact(inspector.big_int(object)?.to_string())),
+            "bool" => Ok(Decoded::exact(if inspector.small_int(object)? == 0 { "False" } else { "True" })),
+            "float" => {
+                Ok(Decoded::exact(repr_float(inspector.float_field(object, layout.PyFloatObject.ob_fval)?)))
+            }
+            "complex" => Ok(Decoded::exact(repr_complex(
+                inspector.float_field(object, layout.PyComplexObject.real)?,
+                inspector.float_field(object, layout.PyComplexObject.imag)?,
+            ))),
+            "str" => self.text(object),
+            "bytes" => self.bytes(object),
+            "bytearray" => self.byte_array(object, class),
+            "list" => self.list(object),
+            "tuple" => self.tuple(object),
+            "set" | "frozenset" => self.set(object, class),
+            "dict" => self.dict(object),
+            "collections.deque" => self.deque(object, class),
+            "collections.defaultdict" => self.default_dict(object, class),
+            "collections.OrderedDict" => self.ordered_dict(object, class),
+            "dict_keys" | "dict_values" | "dict_items" | "odict_keys" | "odict_values" | "odict_items" => {
+                self.dict_view(object, class)
+            }
+            "mappingproxy" => self.mapping_proxy(object),
+            "types.SimpleNamespace" => self.namespace(object, class),
+            "range" => self.range(object),
+            "slice" => self.slice(object),
+            "BaseException" => self.exception(object, class),
+            "function" => self.function(object),
+            "method" => self.method(object),
+            "builtin_function_or_method" => self.builtin_method(object),
+            "method_descriptor" | "classmethod_descriptor" => self.descriptor(object, "method"),
+            "wrapper_descriptor" => self.descriptor(object, "slot wrapper"),
+            "member_descriptor" => self.descriptor(object, "member"),
+            "getset_descriptor" => self.descriptor(object, "attribute"),
+            "method-wrapper" => self.method_wrapper(object),
+            "classmethod" => self.wrapped_callable(object, "classmethod", layout.ClassMethod.cm_callable),
+            "staticmethod" => self.wrapped_callable(object, "staticmethod", layout.StaticMethod.sm_callable),
+            "functools.partial" => self.partial(object, class),
+            "type" => self.class(object),
+            "module" => self.module(object),
+            "generator" | "coroutine" | "async_generator" => self.generator(object, owner),
+            "weakref" | "weakref.ReferenceType" | "weakref.weakref" => self.weak_reference(object),
+            "cell" => self.cell(object),
+            "code" => self.code(object),
+            "memoryview" => self.memory_view(object),
+            "_thread.lock" => self.lock(object, class),
+            "_thread.RLock" => self.rlock(object, class),
+            "re.Pattern" | "_sre.SRE_Pattern" => self.pattern(object),
+            "itertools.count" => self.counting(object, class),
+            "itertools.repeat" => self.repeating(object, class),
+            "array.array" => self.array(object, class),
+            "datetime.date" => self.date(object, class),
+            "datetime.time" => self.time(object, class),
+            "datetime.datetime" => self.date_time(object, class),
+            "datetime.timedelta" => self.time_delta(object, class),
+            "datetime.timezone" => self.time_zone(object, class),
+            "decimal.Decimal" => self.decimal(object),
+            "numpy.ndarray" => self.numpy_array(object, class),
+            _ if owner.starts_with("numpy.") => self.numpy_scalar(object, class, owner),
+            _ => self.opaque(object, class, &MethodSource::Native(owner.to_owned())),
+        }
+    }
+
+    fn text(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let text = self.inspector.text(object, self.limits.max_string)?;
+        let mut out = Decoded::exact(repr_text(&text.code_points, self.inspector.printable()));
+        out.cut_if(text.truncated);
+        Ok(out)
+    }
+
+    fn bytes(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let (bytes, truncated) = self.inspector.bytes_content(object, self.limits.max_string)?;
+        let mut out = Decoded::exact(repr_bytes(&bytes, false));
+        out.cut_if(truncated);
+        Ok(out)
+    }
+
+    /// `bytearray_repr`, Objects/bytearrayobject.c.
+    fn byte_array(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let count = usize::try_from(inspector.length(object)?).unwrap_or(usize::MAX);
+        let shown = count.min(self.limits.max_string);
+        let bytes = match inspector.pointer(object, inspector.layout.structs.PyByteArrayObject.ob_start)? {
+            Address::NULL => Vec::new(),
+            start => inspector.memory.bytes(start, shown)?,
+        };
+        let mut inner = Decoded::exact(repr_bytes(&bytes, true));
+        inner.cut_if(shown < count);
+        inner.repr = format!("{}({})", class.short_name(), inner.repr);
+        Ok(inner)
+    }
+}
+
+impl Decoded {
+    /// Marks a string that goes on.
+    fn cut_if(&mut self, truncated: bool) {
+        if truncated {
+            self.repr.push_str(CUT);
+            self.truncated = true;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `str`, `bytes` and `bytearray`: their content, and their repr.
+
+use super::printable::Printable;
+use super::{Inspector, Unreadable};
+use crate::addr::Address;
+use std::fmt::Write as _;
+
+/// The most characters of a name, a path or a message that are read.
+pub(crate) const NAME_LIMIT: usize = 1 << 14;
+
+/// The content of a `str`: code points, lone surrogates included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The code points read.
+    pub code_points: Vec<u32>,
+    /// Whether the string goes on.
+    pub truncated: bool,
+}
+
+impl Text {
+    /// As text; surrogates, which have no place in text, as `\udc80`.
+    pub fn to_text(&self) -> String {
+        let mut out = String::with_capacity(self.code_points.len());
+        for &code in &self.code_points {
+            match char::from_u32(code) {
+                Some(character) => out.push(character),
+                None => push_escape(&mut out, code),
+            }
+        }
+        out
+    }
+}
+
+/// `\x..`, `\u....` or `\U........`, whichever fits.
+fn push_escape(out: &mut String, code: u32) {
+    let _ = match code {
+        0..=0xff => write!(out, "\\x{code:02x}"),
+        0x100..=0xffff => write!(out, "\\u{code:04x}"),
+        _ => write!(out, "\\U{code:08x}"),
+    };
+}
+
+/// `unicode_repr`, Objects/unicodeobject.c.
+pub(super) fn repr_text(text: &[u32], printable: &Printable) -> String {
+    let has = |wanted: char| text.contains(&u32::from(wanted));
+    let quote = if has('\'') && !has('"') { '"' } else { '\'' };
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push(quote);
+    for &code in text {
+        match char::from_u32(code) {
+            Some(character) if character == quote || character == '\\' => out.extend(['\\', character]),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(character) if printable.contains(character) => out.push(character),
+            _ => push_escape(&mut out, code),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// `PyBytes_Repr`, Objects/bytesobject.c. `bytearray_repr` differs: it escapes a single quote always.
+pub(super) fn repr_bytes(bytes: &[u8], escape_single_quotes: bool) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
+    let mut out = String::with_capacity(bytes.len() + 3);
+    out.push('b');
+    out.push(char::from(quote));
+    for &byte in bytes {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\t' => out.push_str("\\t"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            _ if byte == quote || (byte == b'\'' && escape_single_quotes) => {
+                out.extend(['\\', char::from(byte)])
+            }
+            0x20..=0x7e => out.push(char::from(byte)),
+            _ => push_escape(&mut out, u32::from(byte)),
+        }
+    }
+    out.push(char::from(quote));
+    out
+}
+
+impl Inspector<'_> {
+    /// The content of a `str` (or of an instance of a subclass), at most `limit` code points.
+    ///
+    /// # Errors
+    /// Missing bytes, or an object that is no string. The representation is that of PEP 393
+    /// (Include/cpython/unicodeobject.h).
+    pub fn text(&self, object: Address, limit: usize) -> Result<Text, Unreadable> {
+        let layout = &self.layout.structs;
+        let length = self.int(object, layout.PyASCIIObject.length)?;
+        let length = usize::try_from(length).map_err(|_| Unreadable::Nonsense {
+            at: object,
+            what: format!("a string of {length} characters"),
+        })?;
+        let kind = self.uint(object, layout.PyASCIIObject.kind)?;
+        let compact = self.uint(object, layout.PyASCIIObject.compact)? == 1;
+        let ascii = self.uint(object, layout.PyASCIIObject.ascii)? == 1;
+        let data = match (compact, ascii) {
+            (true, true) => object.add(u64::from(layout.PyASCIIObject.size_of)),
+            (true, false) => object.add(u64::from(layout.PyCompactUnicodeObject.size_of)),
+            (false, _) => self.non_null(object, layout.PyUnicodeObject.data)?,
+        };
+        let count = length.min(limit);
+        let unreadable_kind =
+            || Unreadable::Nonsense { at: object, what: format!("a string of kind {kind}, not 1, 2 or 4") };
+        let width = match kind {
+            1 | 2 | 4 => kind as usize,
+            _ => return Err(unreadable_kind()),
+        };
+        let bytes = self.memory.bytes(data, count.saturating_mul(width))?;
+        let code_points: Vec<u32> = match width {
+            1 => bytes.into_iter().map(u32::from).collect(),
+            2 => bytes.as_chunks::<2>().0.iter().map(|&unit| u32::from(u16::from_le_bytes(unit))).collect(),
+            _ => bytes.as_chunks::<4>().0.iter().map(|&unit| u32::from_le_bytes(unit)).collect(),
+        };
+        if let Some(code) = code_points.iter().find(|&&code| code > 0x10_ffff) {
+            return Err(Unreadable::Nonsense { at: data, what: format!("{code:#x} is no code point") });
+        }
+        Ok(Text { code_points, truncated: count < length })
+    }
+
+    /// A name, a path or a message: the text of a `str`.
+    ///
+    /// # Errors
+    /// As [`Inspector::text`]; an object whose type is not derived from `str` is no string.
+    pub fn string(&self, object: Address) -> Result<String, Unreadable> {
+        if object.is_null() || !self.is_str_object(object)? {
+            return Err(Unreadable::Nonsense {
+                at: object,
+                what: "another object instead of a str".to_owned(),
+            });
+        }
+        let text = self.text(object, NAME_LIMIT)?;
+        let mut string = text.to_text();
+        if text.truncated {
+            string.push('…');
+        }
+        Ok(string)
+    }
+
+    /// Whether the object is the ASCII string `wanted`, with as few reads as can be.
+    pub(crate) fn is_ascii_string(&self, object: Address, wanted: &str) -> Result<bool, Unreadable> {
+        let layout = &self.layout.structs;
+        if self.uint(object, layout.PyASCIIObject.length)? != wanted.len() as u64
+            || self.uint(object, layout.PyASCIIObject.ascii)? != 1
+            || self.uint(object, layout.PyASCIIObject.compact)? != 1
+        {
+            return Ok(false);
+        }
+        let data = object.add(u64::from(layout.PyASCIIObject.size_of));
+        Ok(self.memory.bytes(data, wanted.len())? == wanted.as_bytes())
+    }
+
+    /// The content of a `bytes` object, at most `limit` bytes, and whether it goes on.
+    pub(crate) fn bytes_content(&self, object: Address, limit: usize) -> Result<(Vec<u8>, bool), Unreadable> {
+        let length = usize::try_from(self.length(object)?).unwrap_or(usize::MAX);
+        let data = self.field_address(object, self.layout.structs.PyBytesObject.ob_sval)?;
+        Ok((self.memory.bytes(data, length.min(limit))?, length > limit))
+    }
+
+    pub(super) fn printable(&self) -> &Printable {
+        self.printable.get_or_init(|| Printable::new(&self.layout.unicode))
+    }
+}

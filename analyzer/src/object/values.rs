@@ -1,0 +1,167 @@
+//! From an object to a [`Value`]: bounded in depth, breadth and total, and guarded against cycles.
+
+use super::{Inspector, Unreadable};
+use crate::addr::Address;
+use crate::report::{Child, ChildKind, Value};
+
+/// How much of a value is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Levels of containers and attributes below a variable.
+    pub depth: usize,
+    /// Items of one container.
+    pub max_items: usize,
+    /// Characters of one string, bytes of one bytes object.
+    pub max_string: usize,
+}
+
+/// The deepest nesting that is followed, whatever the user asks for: decoding is recursive.
+const MAX_DEPTH: usize = 64;
+/// The most objects that one report decodes.
+pub(super) const MAX_VALUES: usize = 4_000_000;
+
+/// What stands for a part that a limit cut.
+pub(super) const CUT: &str = "…";
+
+/// A value in the making: what one decoder gives.
+#[derive(Default)]
+pub(super) struct Decoded {
+    pub(super) repr: String,
+    pub(super) truncated: bool,
+    pub(super) note: Option<String>,
+    pub(super) children: Vec<Child>,
+}
+
+impl Decoded {
+    /// A value whose repr says all.
+    pub(super) fn exact(repr: impl Into<String>) -> Self {
+        Decoded { repr: repr.into(), ..Decoded::default() }
+    }
+
+    /// A value whose repr is not what Python would print, and why.
+    pub(super) fn noted(repr: impl Into<String>, note: impl Into<String>) -> Self {
+        Decoded { repr: repr.into(), note: Some(note.into()), ..Decoded::default() }
+    }
+
+    /// Takes over what is wrong with a part whose repr became part of this one.
+    pub(super) fn absorb(&mut self, part: &Value) {
+        self.truncated |= part.truncated;
+        if self.note.is_none() && part.note.is_some() {
+            self.note = Some("a part of it is not as Python would print it".to_owned());
+        }
+    }
+}
+
+/// One walk from a variable down.
+pub(super) struct Walk<'w, 'a> {
+    pub(super) inspector: &'w Inspector<'a>,
+    pub(super) limits: Limits,
+    /// The objects between the variable and here, outermost first.
+    path: Vec<Address>,
+    depth: usize,
+}
+
+impl Inspector<'_> {
+    /// What a variable is bound to.
+    pub fn value(&self, object: Address, limits: Limits) -> Value {
+        let limits = Limits { depth: limits.depth.min(MAX_DEPTH), ..limits };
+        Walk { inspector: self, limits, path: Vec::new(), depth: 0 }.value(object)
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Decodes an object at the current depth. What cannot be read is a gap and a value that says so.
+    pub(super) fn value(&mut self, object: Address) -> Value {
+        let inspector = self.inspector;
+        let class = match inspector.type_of(object) {
+            Ok(class) => class,
+            Err(error) => return self.unreadable(object, "?", &error),
+        };
+        let left = inspector.values_left.get();
+        let Some(left) = left.checked_sub(1) else {
+            return Value {
+                type_name: class.name.clone(),
+                repr: CUT.to_owned(),
+                address: Some(object),
+                truncated: true,
+                note: Some(format!("the report already holds {MAX_VALUES} values")),
+                children: Vec::new(),
+            };
+        };
+        inspector.values_left.set(left);
+        match self.decode(object, &class) {
+            Ok(decoded) => Value {
+                type_name: class.name.clone(),
+                repr: decoded.repr,
+                address: Some(object),
+                truncated: decoded.truncated,
+                note: decoded.note,
+                children: decoded.children,
+            },
+            Err(error) => self.unreadable(object, &class.name, &error),
+        }
+    }
+
+    fn unreadable(&self, object: Address, type_name: &str, error: &Unreadable) -> Value {
+        self.inspector.note_gap(
+            error.gap(format!("the {type_name} object at {object}").replace("the ? object", "an object")),
+        );
+        Value {
+            type_name: type_name.to_owned(),
+            repr: format!("<unreadable at {object}>"),
+            address: Some(object),
+            truncated: false,
+            note: Some(error.to_string()),
+            children: Vec::new(),
+        }
+    }
+
+    /// Whether the object is already being decoded further out: `Py_ReprEnter`.
+    pub(super) fn is_inside(&self, object: Address) -> bool {
+        self.path.contains(&object)
+    }
+
+    /// Whether a limit forbids going below the object at hand.
+    pub(super) fn at_limit(&self) -> bool {
+        self.depth >= self.limits.depth
+    }
+
+    /// Decodes a part of `object`, one level down.
+    pub(super) fn part(&mut self, object: Address, part: Address) -> Value {
+        self.path.push(object);
+        self.depth += 1;
+        let value = self.value(part);
+        self.depth -= 1;
+        self.path.pop();
+        value
+    }
+
+    /// Decodes a part whose repr stands inside the repr of `object` without being one of its items, such as the
+    /// `self` of a bound method; it does not count as a level, but cycles end.
+    pub(super) fn inner(&mut self, object: Address, part: Address) -> Value {
+        if self.path.len() > 2 * MAX_DEPTH || self.is_inside(part) || part == object {
+            return Value {
+                type_name: String::new(),
+                repr: CUT.to_owned(),
+                address: Some(part),
+                truncated: true,
+                note: None,
+                children: Vec::new(),
+            };
+        }
+        self.path.push(object);
+        let value = self.value(part);
+        self.path.pop();
+        value
+    }
+}
+
+/// An item of a container.
+pub(super) fn item(name: impl Into<String>, value: Value) -> Child {
+    Child { kind: ChildKind::Item, name: name.into(), value }
+}
+
+/// An attribute of an instance.
+pub(super) fn attribute(name: impl Into<String>, value: Value) -> Child {
+    Child { kind: ChildKind::Attribute, name: name.into(), value }
+}
