@@ -1,10 +1,17 @@
 //! Where each field of CPython's structs lies: tables, pure data, one per version and ABI.
 
-mod capabilities;
+mod behaviour;
+mod capability;
 pub mod dwarf;
+mod registry;
 mod schema;
 mod table;
 
-pub use capabilities::{FrameModel, IntModel, LineTableModel, ManagedDict, SplitOrder};
+pub use behaviour::SplitOrder;
+pub use capability::{
+    FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,
+    VariablesModel,
+};
+pub use registry::{Entry, LayoutRegistry, Origin};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};
 pub use table::{Abi, Layout, Provenance, TableError};

@@ -269,6 +269,9 @@ schema! {
     PyDictUnicodeEntry("PyDictUnicodeEntry") { me_key, me_value }
     /// `PyDictValues`, from 3.11; 3.13 adds the header.
     PyDictValues("PyDictValues", "_dictvalues") { capacity, size, valid, values }
+    /// `PyDictOrValues`, of 3.12 only, Include/internal/pycore_object.h: the slot before instances with a managed
+    /// dict, a tagged pointer.
+    PyDictOrValues("PyDictOrValues") { dict, values }
     /// `PyODictObject`, Objects/odictobject.c.
     PyODictObject("PyODictObject", "_odictobject") { od_first }
     /// `_ODictNode`, Objects/odictobject.c.

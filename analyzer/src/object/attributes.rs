@@ -3,7 +3,7 @@
 use super::types::TypeInfo;
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
-use crate::layout::ManagedDict;
+use crate::layout::InstanceDictModel;
 
 /// The size of a pointer of the target, in bytes.
 const WORD: u64 = 8;
@@ -35,19 +35,20 @@ impl Inspector<'_> {
         };
         // Include/internal/pycore_object.h: `_PyObject_ManagedDictPointer` and its relatives.
         let slot = object.sub(3 * WORD);
-        match self.layout.managed_dict() {
-            ManagedDict::SeparateValues => {
+        match self.layout.instance_dict_model() {
+            InstanceDictModel::DictOffset => self.dict_at_offset(object, class),
+            InstanceDictModel::ValuesAndDict => {
                 let found = self.memory.pointer(object.sub(4 * WORD))?;
                 if !found.is_null() {
                     return values(found);
                 }
                 self.dict_pointer(slot)
             }
-            ManagedDict::TaggedValues => {
+            InstanceDictModel::DictOrValues => {
                 let found = self.memory.pointer(slot)?;
                 if found.0 & 1 == 1 { values(found.sub(1)) } else { Ok(Self::dict_or_none(found)) }
             }
-            ManagedDict::InlineValues => {
+            InstanceDictModel::Inline => {
                 let found = self.memory.pointer(slot)?;
                 if !found.is_null() || !class.has_inline_values() {
                     return Ok(Self::dict_or_none(found));

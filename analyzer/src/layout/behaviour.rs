@@ -1,0 +1,62 @@
+//! What versions of CPython do differently without any field telling: the versions' one place besides the tables.
+
+use super::Layout;
+
+/// In which order a split table's values were inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitOrder {
+    /// In that of the shared keys: up to 3.10.
+    Keys,
+    /// Indices in bytes that lie in front of the values: 3.11 and 3.12.
+    BeforeValues,
+    /// Indices in bytes behind the values: from 3.13.
+    BehindValues,
+}
+
+impl Layout {
+    fn since(&self, minor: u8) -> bool {
+        self.python >= (3, minor)
+    }
+
+    /// In which order a split table's values were inserted.
+    pub fn split_order(&self) -> SplitOrder {
+        let values = &self.structs.PyDictValues;
+        if !values.values.exists() {
+            SplitOrder::Keys
+        } else if values.capacity.exists() {
+            SplitOrder::BehindValues
+        } else {
+            SplitOrder::BeforeValues
+        }
+    }
+
+    /// How many bytes `f_lasti` counts by: instructions of two bytes from 3.10 on, single bytes before.
+    pub fn bytes_per_lasti(&self) -> i64 {
+        if self.since(10) { 2 } else { 1 }
+    }
+
+    /// Whether `repr` of an `OrderedDict` shows a dict instead of a list of pairs.
+    pub fn ordered_dict_shows_a_dict(&self) -> bool {
+        self.since(12)
+    }
+
+    /// Whether `repr` of a `SimpleNamespace` sorts the names.
+    pub fn namespace_sorts_its_names(&self) -> bool {
+        !self.since(9)
+    }
+
+    /// Whether combinations of flags carry a name of their own, and flag classes call themselves `<flag ...>`.
+    pub fn flags_name_themselves(&self) -> bool {
+        self.since(11)
+    }
+
+    /// Whether `repr` of a weak reference gives the type of its target with the module.
+    pub fn weak_references_name_the_module(&self) -> bool {
+        self.since(13)
+    }
+
+    /// Whether `repr` of a namespace package says `(namespace)` instead of naming the loader.
+    pub fn namespace_packages_say_so(&self) -> bool {
+        !self.since(11)
+    }
+}

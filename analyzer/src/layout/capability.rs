@@ -1,0 +1,213 @@
+//! What an interpreter is able to do or how it is built, by the fields that its structs have. Code outside this room
+//! asks for these, never for a version.
+
+use super::table::Layout;
+
+/// How a thread state leads to its innermost frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameModel {
+    /// Up to 3.10: `PyThreadState.frame` is a `PyFrameObject`, `f_back` leads outwards.
+    FrameObject,
+    /// 3.11 and 3.12: `PyThreadState.cframe->current_frame` is a `_PyInterpreterFrame`.
+    CFrame,
+    /// From 3.13: `PyThreadState.current_frame` is a `_PyInterpreterFrame`.
+    CurrentFrame,
+}
+
+/// How a code object maps instructions to lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineTableModel {
+    /// Up to 3.9: `co_lnotab`, pairs of an unsigned bytecode and a signed line increment.
+    Lnotab,
+    /// 3.10: `co_linetable`, pairs as above with -128 for "no line"; `f_lasti` counts code units of 2 bytes.
+    Linetable310,
+    /// From 3.11: `co_linetable` is the location table, Objects/locations.md.
+    LocationTable,
+}
+
+/// How an int holds its sign and the number of its digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntModel {
+    /// Up to 3.11: `ob_size`, negative for negative numbers.
+    ObSize,
+    /// From 3.12: `lv_tag`, the digits above its 3 low bits, of which 2 are the sign.
+    LvTag,
+}
+
+/// How a thread state holds the exception in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RaisedModel {
+    /// Up to 3.11: `curexc_type`, `curexc_value`, `curexc_traceback`; the value may still be what the exception will
+    /// be made of.
+    Triple,
+    /// From 3.12: `current_exception`, always an exception with its traceback.
+    Single,
+}
+
+/// How the stack of exceptions being handled, `PyThreadState.exc_info`, holds each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandledModel {
+    /// Up to 3.10: `exc_type`, `exc_value`, `exc_traceback`.
+    Triple,
+    /// From 3.11: `exc_value`, always an exception with its traceback.
+    Single,
+}
+
+/// Where it is written which thread holds the GIL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GilModel {
+    /// Up to 3.11: one for the process, in `_PyRuntime`.
+    Runtime,
+    /// From 3.12: `PyInterpreterState.ceval.gil`, which interpreters may share.
+    Interpreter,
+}
+
+/// How a type with `Py_TPFLAGS_MANAGED_DICT` keeps the attributes of its instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceDictModel {
+    /// Up to 3.10: no such types, `tp_dictoffset` leads to the dict.
+    DictOffset,
+    /// 3.11: `PyDictValues *` 4 words before the object, the dict 3 words before it.
+    ValuesAndDict,
+    /// 3.12: `PyDictOrValues`, one slot 3 words before the object; odd (plus 1) for values.
+    DictOrValues,
+    /// From 3.13: values within the object behind `tp_basicsize` where `Py_TPFLAGS_INLINE_VALUES`; the dict 3 words
+    /// before the object.
+    Inline,
+}
+
+/// How a code object names its variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VariablesModel {
+    /// Up to 3.10: `co_varnames`, `co_cellvars`, `co_freevars`, in this order in a frame's `f_localsplus`.
+    Tuples,
+    /// From 3.11: `co_localsplusnames` and `co_localspluskinds`.
+    LocalsPlus,
+}
+
+impl Layout {
+    /// How a thread state leads to its innermost frame; `None` for a table that has none of the ways.
+    pub fn frame_model(&self) -> Option<FrameModel> {
+        let thread = &self.structs.PyThreadState;
+        if thread.frame.exists() {
+            Some(FrameModel::FrameObject)
+        } else if thread.cframe.exists() && self.structs.PyCFrame.current_frame.exists() {
+            Some(FrameModel::CFrame)
+        } else if thread.current_frame.exists() {
+            Some(FrameModel::CurrentFrame)
+        } else {
+            None
+        }
+    }
+
+    /// How a code object maps instructions to lines; `None` for a table that has none of the ways.
+    pub fn line_table_model(&self) -> Option<LineTableModel> {
+        let code = &self.structs.PyCodeObject;
+        if code.co_lnotab.exists() {
+            Some(LineTableModel::Lnotab)
+        } else if !code.co_linetable.exists() {
+            None
+        } else if code.co_code_adaptive.exists() {
+            Some(LineTableModel::LocationTable)
+        } else {
+            Some(LineTableModel::Linetable310)
+        }
+    }
+
+    /// How an int holds its sign and the number of its digits.
+    pub fn int_model(&self) -> IntModel {
+        if self.structs.PyLongObject.lv_tag.exists() { IntModel::LvTag } else { IntModel::ObSize }
+    }
+
+    /// How a thread state holds the exception in flight.
+    pub fn raised_model(&self) -> RaisedModel {
+        if self.structs.PyThreadState.current_exception.exists() {
+            RaisedModel::Single
+        } else {
+            RaisedModel::Triple
+        }
+    }
+
+    /// How the stack of exceptions being handled holds each.
+    pub fn handled_model(&self) -> HandledModel {
+        if self.structs.PyErrStackItem.exc_type.exists() {
+            HandledModel::Triple
+        } else {
+            HandledModel::Single
+        }
+    }
+
+    /// Where it is written which thread holds the GIL.
+    pub fn gil_model(&self) -> GilModel {
+        if self.structs.PyInterpreterState.gil.exists() { GilModel::Interpreter } else { GilModel::Runtime }
+    }
+
+    /// How a type with `Py_TPFLAGS_MANAGED_DICT` keeps the attributes of its instances.
+    pub fn instance_dict_model(&self) -> InstanceDictModel {
+        if self.structs.PyDictValues.capacity.exists() {
+            InstanceDictModel::Inline
+        } else if self.structs.PyDictOrValues.dict.exists() {
+            InstanceDictModel::DictOrValues
+        } else if self.structs.PyDictValues.values.exists() {
+            InstanceDictModel::ValuesAndDict
+        } else {
+            InstanceDictModel::DictOffset
+        }
+    }
+
+    /// How a code object names its variables.
+    pub fn variables_model(&self) -> VariablesModel {
+        if self.structs.PyCodeObject.co_localsplusnames.exists() {
+            VariablesModel::LocalsPlus
+        } else {
+            VariablesModel::Tuples
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::LayoutRegistry;
+
+    /// Each capability by minor version, as CPython's sources have it.
+    #[test]
+    fn built_in_tables_have_the_capabilities_of_their_versions() {
+        for entry in LayoutRegistry::new().entries() {
+            let layout = entry.layout().unwrap();
+            let minor = entry.python.1;
+            let frame = match minor {
+                ..=10 => FrameModel::FrameObject,
+                11 | 12 => FrameModel::CFrame,
+                _ => FrameModel::CurrentFrame,
+            };
+            let lines = match minor {
+                ..=9 => LineTableModel::Lnotab,
+                10 => LineTableModel::Linetable310,
+                _ => LineTableModel::LocationTable,
+            };
+            let dicts = match minor {
+                ..=10 => InstanceDictModel::DictOffset,
+                11 => InstanceDictModel::ValuesAndDict,
+                12 => InstanceDictModel::DictOrValues,
+                _ => InstanceDictModel::Inline,
+            };
+            let since = |first: u8| minor >= first;
+            assert_eq!(layout.frame_model(), Some(frame), "3.{minor}");
+            assert_eq!(layout.line_table_model(), Some(lines), "3.{minor}");
+            assert_eq!(layout.instance_dict_model(), dicts, "3.{minor}");
+            assert_eq!(layout.int_model() == IntModel::LvTag, since(12), "3.{minor}");
+            assert_eq!(layout.raised_model() == RaisedModel::Single, since(12), "3.{minor}");
+            assert_eq!(layout.handled_model() == HandledModel::Single, since(11), "3.{minor}");
+            assert_eq!(layout.gil_model() == GilModel::Interpreter, since(12), "3.{minor}");
+            assert_eq!(layout.variables_model() == VariablesModel::LocalsPlus, since(11), "3.{minor}");
+        }
+    }
+
+    #[test]
+    fn an_empty_table_has_no_frames_and_no_lines() {
+        let layout = Layout::new("empty".to_owned(), (3, 11), "14.0.0".to_owned());
+        assert_eq!(layout.frame_model(), None);
+        assert_eq!(layout.line_table_model(), None);
+    }
+}

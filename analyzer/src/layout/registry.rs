@@ -1,0 +1,167 @@
+//! The tables at hand: those built into the program, and users' own.
+
+use super::table::{Abi, Layout, TableError};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Where a table comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is part of this program.
+    BuiltIn,
+    /// A user's file.
+    File(PathBuf),
+}
+
+/// A table by what can be known of it without parsing it.
+pub struct Entry {
+    /// `cpython-3.11-lp64`.
+    pub name: String,
+    /// Major and minor version of Python.
+    pub python: (u8, u8),
+    /// The data model.
+    pub abi: Abi,
+    /// Where it comes from.
+    pub origin: Origin,
+    text: &'static str,
+    parsed: OnceLock<Layout>,
+}
+
+impl Entry {
+    fn built_in(name: &str, minor: u8, text: &'static str) -> Self {
+        Entry {
+            name: name.to_owned(),
+            python: (3, minor),
+            abi: Abi::Lp64,
+            origin: Origin::BuiltIn,
+            text,
+            parsed: OnceLock::new(),
+        }
+    }
+
+    /// The table, parsed when first asked for.
+    ///
+    /// # Errors
+    /// Never for a table that is in a [`LayoutRegistry`]: the tests parse the built-in ones, and users' are parsed
+    /// when they are added.
+    pub fn layout(&self) -> Result<&Layout, TableError> {
+        match self.parsed.get() {
+            Some(layout) => Ok(layout),
+            None => {
+                let layout = Layout::from_yaml(self.text, &self.name)?;
+                Ok(self.parsed.get_or_init(|| layout))
+            }
+        }
+    }
+}
+
+/// All tables, users' before built-in ones, newer versions of Python before older ones.
+pub struct LayoutRegistry {
+    entries: Vec<Entry>,
+}
+
+macro_rules! built_in {
+    ($($minor:literal: $name:literal),* $(,)?) => {
+        vec![$( Entry::built_in($name, $minor, include_str!(concat!("../../layouts/", $name, ".yaml"))) ),*]
+    };
+}
+
+impl Default for LayoutRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LayoutRegistry {
+    /// The built-in tables.
+    pub fn new() -> Self {
+        LayoutRegistry {
+            entries: built_in![
+                13: "cpython-3.13-lp64",
+                12: "cpython-3.12-lp64",
+                11: "cpython-3.11-lp64",
+                10: "cpython-3.10-lp64",
+                9: "cpython-3.9-lp64",
+                8: "cpython-3.8-lp64",
+                7: "cpython-3.7-lp64",
+            ],
+        }
+    }
+
+    /// Puts a user's table before all others.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a valid table.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), TableError> {
+        let layout = Layout::load(path)?;
+        let entry = Entry {
+            name: layout.name.clone(),
+            python: layout.python,
+            abi: layout.abi,
+            origin: Origin::File(path.to_owned()),
+            text: "",
+            parsed: OnceLock::from(layout),
+        };
+        self.entries.insert(0, entry);
+        Ok(())
+    }
+
+    /// All tables, in the order to try.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The table of that name; a user's hides a built-in one.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// The tables to try for an interpreter whose version is `hint`, if that is known: users' tables whatever their
+    /// version, as they were asked for, then built-in ones of that version.
+    pub fn candidates(&self, hint: Option<(u8, u8)>) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| {
+            entry.origin != Origin::BuiltIn || hint.is_none_or(|version| entry.python == version)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::STRUCTS;
+
+    #[test]
+    fn every_built_in_table_is_what_its_entry_says() {
+        for entry in LayoutRegistry::new().entries() {
+            let layout = entry.layout().unwrap();
+            assert_eq!((&layout.name, layout.python, layout.abi), (&entry.name, entry.python, entry.abi));
+            assert!(!layout.provenance.is_empty());
+            assert!(STRUCTS.iter().any(|spec| layout.structs.size(spec.name).unwrap() > 0));
+        }
+    }
+
+    #[test]
+    fn built_in_tables_are_written_as_they_are_in_the_repository() {
+        for entry in LayoutRegistry::new().entries() {
+            assert_eq!(entry.layout().unwrap().to_yaml(), entry.text, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_hint_leaves_one_version_and_users_tables() {
+        let mut registry = LayoutRegistry::new();
+        let names = |registry: &LayoutRegistry, hint| {
+            registry.candidates(hint).map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&registry, Some((3, 9))), ["cpython-3.9-lp64"]);
+        assert_eq!(names(&registry, Some((3, 6))), [""; 0]);
+        assert_eq!(names(&registry, None).len(), registry.entries().len());
+
+        let own = Layout::new("own".to_owned(), (3, 11), "14.0.0".to_owned());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, own.to_yaml()).unwrap();
+        registry.add_file(file.path()).unwrap();
+        assert_eq!(names(&registry, Some((3, 9))), ["own", "cpython-3.9-lp64"]);
+        assert_eq!(registry.get("own").unwrap().origin, Origin::File(file.path().to_owned()));
+    }
+}
