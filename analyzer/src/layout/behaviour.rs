@@ -35,6 +35,11 @@ impl Layout {
         if self.since(10) { 2 } else { 1 }
     }
 
+    /// How many bytes `tb_lasti` counts by: as `f_lasti` in 3.10, single bytes before and after.
+    pub fn bytes_per_traceback_lasti(&self) -> i64 {
+        if self.since(11) { 1 } else { self.bytes_per_lasti() }
+    }
+
     /// Whether `repr` of an `OrderedDict` shows a dict instead of a list of pairs.
     pub fn ordered_dict_shows_a_dict(&self) -> bool {
         self.since(12)

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod capability;
+mod debug_offsets;
 pub mod dwarf;
 mod registry;
 mod schema;
@@ -12,6 +13,7 @@ pub use capability::{
     FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,
     VariablesModel,
 };
+pub use debug_offsets::{DebugOffsets, DebugOffsetsError};
 pub use registry::{Entry, LayoutRegistry, Origin};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};
 pub use table::{Abi, Layout, Provenance, TableError};

@@ -286,6 +286,11 @@ impl Inspector<'_> {
         Ok(MethodSource::Python { module, qualname, function })
     }
 
+    /// Whether the object is `None`.
+    pub(crate) fn is_none(&self, object: Address) -> Result<bool, Unreadable> {
+        Ok(self.type_of(object)?.name == "NoneType")
+    }
+
     /// `PyUnicode_Check`: by the flags of the object's type alone, so that reading a type's names, which needs
     /// strings, never leads back to reading a type.
     pub(crate) fn is_str_object(&self, object: Address) -> Result<bool, Unreadable> {

@@ -1,0 +1,187 @@
+//! From a dump to a report: the one way through all rooms.
+
+use crate::diagnosis;
+use crate::dump::{Dump, FileSearch, ModuleFile, OpenError};
+use crate::layout::{LayoutRegistry, TableError};
+use crate::memory::Memory;
+use crate::object::{Inspector, Limits};
+use crate::process::ProcessInfo;
+use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
+use crate::runtime::{self, NotFound, Runtime};
+use crate::source::SourceFiles;
+use crate::stack::{self, Stacks};
+use log::info;
+use std::path::{Path, PathBuf};
+
+/// What to analyze, and how.
+#[derive(Clone, Debug)]
+pub struct AnalyzeOptions {
+    /// Where to look for the files that the dump names.
+    pub files: FileSearch,
+    /// A layout table of the user's own.
+    pub layout: Option<PathBuf>,
+    /// Whether to read locals.
+    pub locals: bool,
+    /// How much of values is shown.
+    pub limits: Limits,
+    /// Where sources are.
+    pub source_root: Vec<PathBuf>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalyzeError {
+    /// The dump could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The user's layout table could not be used.
+    #[error(transparent)]
+    Layout(#[from] TableError),
+}
+
+/// Reads a dump.
+///
+/// # Errors
+/// When the dump or the user's layout table cannot be opened. A dump without an interpreter is a report without one.
+pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
+    let registry = registry(options)?;
+    let dump = Dump::open(path, options.files.clone())?;
+    let memory = dump.memory();
+    Ok(report(&dump, &memory, &registry, options))
+}
+
+/// Reads a dump that is open, through any memory that serves it.
+pub(crate) fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: &AnalyzeOptions) -> Report {
+    let process = dump.process();
+    let located = runtime::locate(dump, memory, registry);
+    let mut report = Report {
+        schema: report::SCHEMA,
+        source: dump.source(),
+        process: process_of(process),
+        python: None,
+        threads: Vec::new(),
+        diagnosis: diagnosis::nothing(),
+        gaps: Vec::new(),
+        warnings: process.warnings.clone(),
+    };
+    let problem = match located {
+        Ok(found) => {
+            read_python(memory, process, &found, options, &mut report);
+            None
+        }
+        Err(problem) => {
+            report.threads = stack::native_threads(process);
+            Some(problem)
+        }
+    };
+    report.warnings.extend(dump.file_warnings());
+    SourceFiles::new(&options.source_root).fill(&mut report);
+    report.diagnosis = diagnosis::diagnose(&report, problem.as_ref());
+    report
+}
+
+fn registry(options: &AnalyzeOptions) -> Result<LayoutRegistry, TableError> {
+    let mut registry = LayoutRegistry::new();
+    if let Some(path) = &options.layout {
+        registry.add_file(path)?;
+    }
+    Ok(registry)
+}
+
+fn process_of(process: &ProcessInfo) -> report::Process {
+    report::Process {
+        pid: process.pid,
+        executable: process.executable.clone(),
+        command_line: process.command_line.clone(),
+        signal: process.signal.clone(),
+        crashed_tid: process.crashed_tid,
+    }
+}
+
+fn read_python(memory: &dyn Memory, process: &ProcessInfo, found: &Runtime, options: &AnalyzeOptions, report: &mut Report) {
+    let inspector = Inspector::new(memory, &found.layout);
+    let (states, problems) = stack::interpreter_states(&inspector, found.address);
+    for problem in problems {
+        inspector.note_gap(problem.gap("the list of interpreters and threads"));
+    }
+    info!("{} interpreters, {} thread states", states.len(), states.iter().map(|state| state.threads.len()).sum::<usize>());
+    inspector.set_live_threads(states.iter().flat_map(|state| &state.threads).map(|thread| thread.thread_id));
+    if let Some(modules) = states.first().and_then(|state| inspector.dict_get(state.sysdict, "modules").ok().flatten()) {
+        inspector.set_sys_modules(modules);
+    }
+    let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));
+    report.threads = stack::threads(&stacks, &states, Some(found.address), process);
+    report.python = Some(python(found, stack::interpreters(&stacks, &states, found.address)));
+    let (gaps, dropped) = inspector.take_gaps();
+    report.gaps = gaps;
+    report.warnings.extend(found.warnings.iter().cloned());
+    if dropped > 0 {
+        report.warnings.push(format!("{dropped} more gaps are not listed"));
+    }
+}
+
+fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Python {
+    let (major, minor) = found.layout.python;
+    report::Python {
+        implementation: "cpython".to_owned(),
+        version: found.fit.version.clone().unwrap_or_else(|| format!("{major}.{minor}")),
+        free_threaded: found.fit.free_threaded,
+        debug_build: found.fit.debug_build,
+        layout: found.layout.name.clone(),
+        evidence: found.evidence.clone(),
+        interpreters,
+    }
+}
+
+/// Says what a dump is: its modules and whether their files are at hand, its threads, its interpreter.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError> {
+    let registry = registry(options)?;
+    let dump = Dump::open(path, options.files.clone())?;
+    let memory = dump.memory();
+    let process = dump.process();
+    let mut warnings = process.warnings.clone();
+    let python = match runtime::locate(&dump, &memory, &registry) {
+        Ok(found) => {
+            let inspector = Inspector::new(&memory, &found.layout);
+            let (states, _) = stack::interpreter_states(&inspector, found.address);
+            warnings.extend(found.warnings.iter().cloned());
+            let stacks = Stacks::new(&inspector, None);
+            Some(python(&found, stack::interpreters(&stacks, &states, found.address)))
+        }
+        Err(problem) => {
+            warnings.push(diagnosis::explain(&problem));
+            None
+        }
+    };
+    let threads = stack::native_threads(process).into_iter().filter_map(info_thread).collect();
+    let modules = process.modules.iter().enumerate().map(|(index, module)| {
+        let (file, missing) = match dump.module_file(index) {
+            ModuleFile::Found(found) => (Some(found.path.display().to_string()), None),
+            missing @ ModuleFile::NotFound { .. } => (None, Some(missing.to_string())),
+        };
+        InfoModule {
+            path: module.path.clone(),
+            base: module.base,
+            end: module.end,
+            build_id: module.build_id_text(),
+            file,
+            missing,
+        }
+    });
+    let modules = modules.collect();
+    warnings.extend(dump.file_warnings());
+    Ok(Info { source: dump.source(), process: process_of(process), python, threads, modules, warnings })
+}
+
+fn info_thread(thread: Thread) -> Option<InfoThread> {
+    let location = thread.native_location;
+    Some(InfoThread {
+        tid: thread.tid?,
+        crashed: thread.crashed,
+        instruction_pointer: location.as_ref().map(|location| location.address),
+        module: location.and_then(|location| location.module),
+    })
+}

@@ -1,0 +1,124 @@
+//! Why the process died or hangs: one line that a person can act on, from what the report holds.
+
+use crate::report::{Diagnosis, Exception, Frame, FrameKind, Report, Signal, Thread};
+use crate::runtime::NotFound;
+
+/// Signals that ask a process to end or to leave a core, rather than tell of its own fault, Linux numbers.
+const SENT: [i32; 7] = [1, 2, 3, 9, 13, 15, 24];
+const SIGABRT: i32 = 6;
+
+/// The diagnosis before there is one.
+pub(crate) fn nothing() -> Diagnosis {
+    Diagnosis { summary: String::new(), category: "unknown".to_owned(), details: Vec::new() }
+}
+
+/// Looks at a report that is otherwise complete.
+pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis {
+    let crashed = report.threads.iter().find(|thread| thread.crashed);
+    let shown = crashed.or_else(|| report.threads.iter().find(|thread| thread.main));
+    let (how, category) = match &report.process.signal {
+        Some(signal) => died_of(signal),
+        None => ("is alive or was stopped: no fatal signal".to_owned(), "snapshot"),
+    };
+    let mut summary = format!("{} {how}", name_of(report));
+    let mut details = Vec::new();
+    if let Some(thread) = shown {
+        summary += &place(thread);
+        if let Some(location) = thread.native_location.as_ref().filter(|_| crashed.is_some()) {
+            let module = location.module.as_deref().unwrap_or("memory of no file");
+            let offset = location.offset.unwrap_or(location.address);
+            details.push(format!("the processor was at {offset} in {module}"));
+        }
+        details.extend(exception_details(thread));
+    }
+    let python_stack = report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty());
+    let category = match problem {
+        Some(problem) => {
+            summary += &format!("; no Python shown: {}", explain(problem));
+            "no-python"
+        }
+        None if !python_stack => {
+            summary += "; no thread has a Python frame";
+            category
+        }
+        None => category,
+    };
+    Diagnosis { summary, category: category.to_owned(), details }
+}
+
+/// What to say where no interpreter can be shown, and what to do next.
+pub(crate) fn explain(problem: &NotFound) -> String {
+    match problem {
+        NotFound::NoInterpreter => "no CPython interpreter was found. If the process ran one, its program and \
+            libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
+            .to_owned(),
+        NotFound::NoLayout { version, why, .. } => format!(
+            "a CPython {}was found, but no layout table fits it ({why}). Make one from an interpreter of the same \
+             build with debug information: `pycore layout extract`, then --layout FILE",
+            version.as_ref().map(|version| format!("{version} ")).unwrap_or_default()
+        ),
+    }
+}
+
+fn name_of(report: &Report) -> String {
+    let process = &report.process;
+    let program = process.executable.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("process");
+    match process.pid {
+        Some(pid) => format!("{program} ({pid})"),
+        None => program.to_owned(),
+    }
+}
+
+fn died_of(signal: &Signal) -> (String, &'static str) {
+    let code = signal.code_name.as_ref().map(|code| format!(", {code}")).unwrap_or_default();
+    let sender = signal.sender_pid.map(|pid| format!(" from process {pid}")).unwrap_or_default();
+    if SENT.contains(&signal.number) {
+        return (format!("was ended by {}{sender}", signal.name), "killed");
+    }
+    if signal.number == SIGABRT {
+        return (format!("aborted ({})", signal.name), "abort");
+    }
+    let address = signal.address.map(|address| format!(" at address {address}")).unwrap_or_default();
+    (format!("died of {}{code}{address}", signal.name), "crash")
+}
+
+/// Where a thread was, and what it was raising or handling.
+fn place(thread: &Thread) -> String {
+    let who = match (&thread.name, thread.tid) {
+        (Some(name), Some(tid)) => format!(" in thread {tid} \"{name}\""),
+        (None, Some(tid)) => format!(" in thread {tid}"),
+        (Some(name), None) => format!(" in thread \"{name}\""),
+        (None, None) => String::new(),
+    };
+    let at = thread.frames.iter().find(|frame| frame.kind == FrameKind::Python).map(line_of).unwrap_or_default();
+    let exceptions = thread.exceptions.as_ref();
+    let during = match exceptions.and_then(|exceptions| exceptions.raising.as_ref()) {
+        Some(raising) => format!(", raising {}", headline(raising)),
+        None => match exceptions.and_then(|exceptions| exceptions.handling.first()) {
+            Some(handling) => format!(", handling {}", headline(handling)),
+            None => String::new(),
+        },
+    };
+    format!("{who}{at}{during}")
+}
+
+fn line_of(frame: &Frame) -> String {
+    let function = frame.qualname.as_ref().or(frame.function.as_ref()).map(|name| format!(" in {name}")).unwrap_or_default();
+    let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!(" at {}{line}{function}", frame.file.as_deref().unwrap_or("?"))
+}
+
+/// `Type: first line of the message`.
+fn headline(exception: &Exception) -> String {
+    const LONGEST: usize = 200;
+    let message = exception.message.as_deref().unwrap_or_default();
+    let line: String = message.lines().next().unwrap_or_default().chars().take(LONGEST).collect();
+    if line.is_empty() { exception.type_name.clone() } else { format!("{}: {line}", exception.type_name) }
+}
+
+fn exception_details(thread: &Thread) -> Vec<String> {
+    let Some(exceptions) = &thread.exceptions else { return Vec::new() };
+    let raising = exceptions.raising.iter().map(|exception| format!("in flight: {}", headline(exception)));
+    let handling = exceptions.handling.iter().map(|exception| format!("being handled: {}", headline(exception)));
+    raising.chain(handling).collect()
+}

@@ -1,0 +1,138 @@
+//! Whether a layout fits what is in memory: lists, back pointers, types, and what the interpreter says of itself.
+
+use super::version::HexVersion;
+use crate::addr::Address;
+use crate::layout::Layout;
+use crate::memory::Memory;
+use crate::object::{Inspector, Unreadable};
+use crate::process::ProcessInfo;
+use crate::report::Evidence;
+use crate::stack::{InterpreterState, Stacks, interpreter_states};
+
+/// The threads whose frames are looked at to judge a layout.
+const SAMPLED_THREADS: usize = 8;
+
+/// What came of trying a layout.
+#[derive(Clone, Debug, Default)]
+pub struct Fit {
+    /// How many checks were made.
+    pub made: u32,
+    /// How many of them passed.
+    pub passed: u32,
+    /// Why the layout cannot be right, if so.
+    pub failure: Option<String>,
+    /// The interpreter's own `sys.hexversion`, as text.
+    pub version: Option<String>,
+    /// Where the int `sys.hexversion` lies.
+    pub version_at: Option<Address>,
+    /// Whether `sys` has what only builds with `--with-pydebug` have.
+    pub debug_build: bool,
+    /// `sys.abiflags` has a `t`.
+    pub free_threaded: bool,
+}
+
+impl Fit {
+    /// Whether this one is to be preferred.
+    pub fn is_better_than(&self, other: &Fit) -> bool {
+        let rate = |fit: &Fit| (fit.version.is_some(), u64::from(fit.passed) * 1000 / u64::from(fit.made.max(1)), fit.passed);
+        rate(self) > rate(other)
+    }
+
+    /// What the fit adds to the evidence.
+    pub fn evidence(&self, layout: &Layout) -> Vec<Evidence> {
+        let mut evidence = vec![Evidence {
+            method: "layout-fit",
+            detail: format!("{} passes {} of {} checks", layout.name, self.passed, self.made),
+            address: None,
+        }];
+        evidence.extend(self.version.as_ref().map(|version| Evidence {
+            method: "hexversion",
+            detail: format!("sys.hexversion says {version}"),
+            address: self.version_at,
+        }));
+        evidence
+    }
+
+    fn check(&mut self, passed: bool) -> bool {
+        self.made += 1;
+        self.passed += u32::from(passed);
+        passed
+    }
+}
+
+/// Tries a layout on the runtime at `runtime`.
+pub(super) fn fit(memory: &dyn Memory, layout: &Layout, runtime: Address, process: &ProcessInfo) -> Fit {
+    let inspector = Inspector::new(memory, layout);
+    let mut fit = Fit::default();
+    if let Err(error) = judge(&inspector, runtime, process, &mut fit) {
+        fit.failure = Some(error.to_string());
+    }
+    fit
+}
+
+fn judge(inspector: &Inspector<'_>, runtime: Address, process: &ProcessInfo, fit: &mut Fit) -> Result<(), Unreadable> {
+    let (states, problems) = interpreter_states(inspector, runtime);
+    let nonsense = |at, what: &str| Unreadable::Nonsense { at, what: what.to_owned() };
+    let Some(state) = states.first() else {
+        return Err(problems.into_iter().next().unwrap_or_else(|| nonsense(runtime, "no interpreter is initialised")));
+    };
+    for problem in &problems {
+        // Missing bytes are the dump's fault, not the layout's.
+        fit.check(matches!(problem, Unreadable::Fault(_)));
+    }
+    judge_sys(inspector, state, fit)?;
+    for thread in states.iter().flat_map(|state| &state.threads) {
+        let known = process.threads.iter().any(|native| {
+            native.thread_pointer == Some(Address(thread.thread_id)) || Some(u64::from(native.tid)) == thread.native_thread_id
+        });
+        fit.check(known);
+    }
+    let stacks = Stacks::new(inspector, None);
+    for thread in states.iter().flat_map(|state| &state.threads).take(SAMPLED_THREADS) {
+        match stacks.innermost_code(thread) {
+            Err(Unreadable::Fault(_)) => {}
+            innermost => {
+                fit.check(innermost.is_ok());
+            }
+        }
+    }
+    if fit.passed * 2 < fit.made {
+        return Err(nonsense(runtime, &format!("only {} of {} checks pass", fit.passed, fit.made)));
+    }
+    Ok(())
+}
+
+/// The dict of `sys`: that it is a dict, that types' types are `type`, and the version it tells.
+fn judge_sys(inspector: &Inspector<'_>, state: &InterpreterState, fit: &mut Fit) -> Result<(), Unreadable> {
+    let nonsense = |what: String| Unreadable::Nonsense { at: state.sysdict, what };
+    let class = match inspector.type_of(state.sysdict) {
+        Ok(class) => class,
+        // The page may be missing; then frames decide.
+        Err(Unreadable::Fault(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !fit.check(class.is_dict()) {
+        return Err(nonsense(format!("sys has a {} instead of a dict", class.name)));
+    }
+    let version = match inspector.dict_get(state.sysdict, "hexversion") {
+        Ok(Some(version)) => version,
+        Ok(None) => return Err(nonsense("sys has no hexversion".to_owned())),
+        Err(Unreadable::Fault(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let number = inspector.small_int(version)?;
+    let hexversion = HexVersion(number as u32);
+    let (major, minor) = hexversion.python();
+    if !fit.check((major, minor) == inspector.layout.python) {
+        let (table_major, table_minor) = inspector.layout.python;
+        return Err(nonsense(format!("sys.hexversion says {major}.{minor}, the table is for {table_major}.{table_minor}")));
+    }
+    fit.version = Some(hexversion.to_string());
+    fit.version_at = Some(version);
+    fit.debug_build = inspector.dict_get(state.sysdict, "gettotalrefcount")?.is_some();
+    fit.free_threaded = match inspector.dict_get(state.sysdict, "abiflags")? {
+        Some(flags) => inspector.string(flags)?.contains('t'),
+        None => false,
+    };
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Source lines from where the user said that sources are. A path in a dump is never opened by itself.
+
+use crate::report::{Exception, Frame, Report};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+/// The largest source file that is read, in bytes.
+const MAX_FILE: u64 = 16 << 20;
+/// The longest line that is shown, in characters.
+const MAX_LINE: usize = 500;
+
+/// Source files below the roots that the user named.
+pub(crate) struct SourceFiles<'a> {
+    roots: &'a [PathBuf],
+    lines: HashMap<String, Option<Vec<String>>>,
+}
+
+impl<'a> SourceFiles<'a> {
+    pub(crate) fn new(roots: &'a [PathBuf]) -> Self {
+        SourceFiles { roots, lines: HashMap::new() }
+    }
+
+    /// Puts the text of their line into all frames of a report.
+    pub(crate) fn fill(&mut self, report: &mut Report) {
+        if self.roots.is_empty() {
+            return;
+        }
+        for thread in &mut report.threads {
+            self.fill_frames(&mut thread.frames);
+            for exceptions in thread.exceptions.iter_mut() {
+                exceptions.handling.iter_mut().chain(&mut exceptions.raising).for_each(|exception| self.fill_exception(exception));
+            }
+        }
+        for interpreter in report.python.iter_mut().flat_map(|python| &mut python.interpreters) {
+            interpreter.last_exception.iter_mut().for_each(|exception| self.fill_exception(exception));
+        }
+    }
+
+    fn fill_exception(&mut self, exception: &mut Exception) {
+        self.fill_frames(&mut exception.traceback);
+        let related = exception.cause.iter_mut().chain(&mut exception.context).map(|boxed| &mut **boxed);
+        related.chain(&mut exception.exceptions).for_each(|related| self.fill_exception(related));
+    }
+
+    fn fill_frames(&mut self, frames: &mut [Frame]) {
+        for frame in frames {
+            if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+                frame.source = self.line(file, line);
+            }
+        }
+    }
+
+    fn line(&mut self, file: &str, line: u32) -> Option<String> {
+        let roots = self.roots;
+        let lines = self.lines.entry(file.to_owned()).or_insert_with(|| read(roots, file)).as_ref()?;
+        lines.get(usize::try_from(line).ok()?.checked_sub(1)?).cloned()
+    }
+}
+
+/// The file below a root by its whole path, else by ever shorter ends of it.
+fn read(roots: &[PathBuf], file: &str) -> Option<Vec<String>> {
+    let parts: Vec<_> = Path::new(file)
+        .components()
+        .filter_map(|component| match component {
+            Component::Normal(part) => Some(Some(part)),
+            Component::ParentDir => Some(None),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    for root in roots {
+        for skipped in 0..parts.len() {
+            let mut path = root.clone();
+            path.extend(parts.iter().skip(skipped));
+            if let Some(lines) = read_lines(&path) {
+                return Some(lines);
+            }
+        }
+    }
+    None
+}
+
+fn read_lines(path: &Path) -> Option<Vec<String>> {
+    let meta = std::fs::metadata(path).ok()?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.lines().map(|line| line.trim().chars().take(MAX_LINE).collect()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_below_a_root_by_the_longest_end_of_their_path() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("app")).unwrap();
+        std::fs::write(root.path().join("app/main.py"), "one\n  two\n").unwrap();
+        std::fs::write(root.path().join("main.py"), "other\n").unwrap();
+        let roots = [root.path().to_owned()];
+        let mut files = SourceFiles::new(&roots);
+        assert_eq!(files.line("/srv/app/main.py", 2).as_deref(), Some("two"));
+        assert_eq!(files.line("/elsewhere/main.py", 1).as_deref(), Some("other"));
+        assert_eq!(files.line("/srv/app/main.py", 3), None);
+        assert_eq!(files.line("/srv/../app/main.py", 1), None, "no way out of the root");
+        assert_eq!(files.line("<string>", 1), None);
+    }
+}

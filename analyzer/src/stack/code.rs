@@ -1,0 +1,141 @@
+//! Code objects: names, variables, lines. Read once each.
+
+use super::Stacks;
+use super::lines::LineTable;
+use crate::addr::Address;
+use crate::layout::{Field, LineTableModel, VariablesModel};
+use crate::object::{Inspector, Unreadable};
+use crate::report::LocalKind;
+use std::rc::Rc;
+
+/// `CO_VARARGS`, `CO_VARKEYWORDS`, `CO_OPTIMIZED`, Include/cpython/code.h.
+const VARARGS: u64 = 0x4;
+const VARKEYWORDS: u64 = 0x8;
+const OPTIMIZED: u64 = 0x1;
+/// `CO_FAST_CELL` and `CO_FAST_FREE`, Include/internal/pycore_code.h.
+const FAST_CELL: u8 = 0x40;
+const FAST_FREE: u8 = 0x80;
+/// The longest line table and the most variables that are read.
+const MAX_TABLE: usize = 1 << 24;
+const MAX_VARIABLES: usize = 1 << 16;
+
+/// A variable of a function: the slot of the frame it lies in is its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// How the function refers to it.
+    pub kind: LocalKind,
+}
+
+/// What is known of a code object.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// `co_name`.
+    pub name: String,
+    /// `co_qualname`, from 3.11.
+    pub qualname: Option<String>,
+    /// `co_filename`.
+    pub file: String,
+    /// The variables in the order of the frame's slots.
+    pub variables: Vec<Variable>,
+    /// Whether all variables are in the frame's slots; else (modules, classes) they are in a mapping.
+    pub optimized: bool,
+    /// `co_code_adaptive`: where the instructions start, from 3.11; null before.
+    pub instructions: Address,
+    /// Instructions below this offset, in bytes, set the frame up, from 3.11.
+    pub first_traceable: i64,
+    lines: LineTable,
+}
+
+impl Code {
+    /// The line of the instruction at `offset`, in bytes from the first one.
+    pub fn line(&self, offset: i64) -> Option<u32> {
+        self.lines.line(offset)
+    }
+}
+
+impl Stacks<'_, '_> {
+    /// The code object at `address`.
+    ///
+    /// # Errors
+    /// Missing bytes, or no code object there.
+    pub fn code(&self, address: Address) -> Result<Rc<Code>, Unreadable> {
+        if let Some(known) = self.codes.borrow().get(&address) {
+            return Ok(Rc::clone(known));
+        }
+        let code = Rc::new(read_code(self.inspector, address)?);
+        self.codes.borrow_mut().insert(address, Rc::clone(&code));
+        Ok(code)
+    }
+}
+
+fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unreadable> {
+    let layout = &inspector.layout.structs.PyCodeObject;
+    let class = inspector.type_of(address)?;
+    if class.name != "code" {
+        return Err(Unreadable::Nonsense { at: address, what: format!("a {} object instead of a code object", class.name) });
+    }
+    let text = |field: Field| inspector.string(inspector.non_null(address, field)?);
+    let model = inspector.layout.line_table_model().ok_or(Unreadable::NoField("PyCodeObject.co_linetable"))?;
+    let table = match model {
+        LineTableModel::Lnotab => layout.co_lnotab,
+        LineTableModel::Linetable310 | LineTableModel::LocationTable => layout.co_linetable,
+    };
+    let (bytes, _) = inspector.bytes_content(inspector.non_null(address, table)?, MAX_TABLE)?;
+    let adaptive = layout.co_code_adaptive.exists();
+    Ok(Code {
+        name: text(layout.co_name)?,
+        qualname: layout.co_qualname.exists().then(|| text(layout.co_qualname)).transpose()?,
+        file: text(layout.co_filename)?,
+        variables: read_variables(inspector, address)?,
+        optimized: inspector.uint(address, layout.co_flags)? & OPTIMIZED != 0,
+        instructions: if adaptive { inspector.field_address(address, layout.co_code_adaptive)? } else { Address::NULL },
+        first_traceable: if layout._co_firsttraceable.exists() {
+            inspector.int(address, layout._co_firsttraceable)? * 2
+        } else {
+            0
+        },
+        lines: LineTable { model, bytes, first_line: inspector.int(address, layout.co_firstlineno)? },
+    })
+}
+
+fn read_variables(inspector: &Inspector<'_>, code: Address) -> Result<Vec<Variable>, Unreadable> {
+    let layout = &inspector.layout.structs.PyCodeObject;
+    let flags = inspector.uint(code, layout.co_flags)?;
+    let arguments = inspector.uint(code, layout.co_argcount)?
+        + inspector.uint(code, layout.co_kwonlyargcount)?
+        + u64::from(flags & VARARGS != 0)
+        + u64::from(flags & VARKEYWORDS != 0);
+    let names = |field: Field| -> Result<Vec<String>, Unreadable> {
+        let (items, _) = inspector.tuple_items(inspector.non_null(code, field)?, MAX_VARIABLES)?;
+        items.into_iter().map(|name| inspector.string(name)).collect()
+    };
+    let plain = |index: usize| if (index as u64) < arguments { LocalKind::Arg } else { LocalKind::Local };
+    match inspector.layout.variables_model() {
+        VariablesModel::LocalsPlus => {
+            let kinds = inspector.non_null(code, layout.co_localspluskinds)?;
+            let (kinds, _) = inspector.bytes_content(kinds, MAX_VARIABLES)?;
+            let names = names(layout.co_localsplusnames)?;
+            Ok(names
+                .into_iter()
+                .zip(kinds)
+                .enumerate()
+                .map(|(index, (name, kind))| Variable {
+                    name,
+                    kind: match kind {
+                        kind if kind & FAST_FREE != 0 => LocalKind::Free,
+                        kind if kind & FAST_CELL != 0 => LocalKind::Cell,
+                        _ => plain(index),
+                    },
+                })
+                .collect())
+        }
+        VariablesModel::Tuples => {
+            let local = names(layout.co_varnames)?.into_iter().enumerate().map(|(index, name)| (name, plain(index)));
+            let cells = names(layout.co_cellvars)?.into_iter().map(|name| (name, LocalKind::Cell));
+            let free = names(layout.co_freevars)?.into_iter().map(|name| (name, LocalKind::Free));
+            Ok(local.chain(cells).chain(free).map(|(name, kind)| Variable { name, kind }).collect())
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Exceptions with their chains and tracebacks; what a thread is raising and handling.
+
+use super::Stacks;
+use super::frame::RawFrame;
+use crate::addr::Address;
+use crate::layout::{HandledModel, RaisedModel};
+use crate::object::Unreadable;
+use crate::report::{Exception, Frame, ThreadExceptions};
+use std::collections::HashSet;
+
+/// The deepest chain of causes, contexts and groups that is followed: reports are nested like the chains.
+const MAX_DEPTH: usize = 50;
+/// The most exceptions below one.
+const MAX_RELATED: usize = 500;
+/// A cause that is the context too is shown in both places up to this many exceptions below it.
+const MAX_SHARED: usize = 32;
+/// The most entries of one traceback.
+const MAX_TRACEBACK: usize = 200_000;
+/// The most exceptions that one thread handles at once.
+const MAX_HANDLING: usize = 10_000;
+
+/// One exception being read with all that it leads to.
+struct Chain {
+    path: Vec<Address>,
+    left: usize,
+}
+
+impl Stacks<'_, '_> {
+    /// The exception object at `object`, with its chain. Never fails: what cannot be read is said in its note.
+    pub(super) fn exception(&self, object: Address) -> Exception {
+        self.chained(object, &mut Chain { path: Vec::new(), left: MAX_RELATED })
+    }
+
+    fn chained(&self, object: Address, chain: &mut Chain) -> Exception {
+        let mut exception = Exception {
+            type_name: "?".to_owned(),
+            message: None,
+            address: object,
+            notes: Vec::new(),
+            traceback: Vec::new(),
+            cause: None,
+            context: None,
+            suppress_context: false,
+            exceptions: Vec::new(),
+            note: None,
+        };
+        let fields = match self.inspector.exception_fields(object) {
+            Ok(fields) => fields,
+            Err(error) => {
+                self.inspector.note_gap(error.gap(format!("the exception at {object}")));
+                exception.note = Some(error.to_string());
+                return exception;
+            }
+        };
+        exception.type_name = fields.type_name;
+        match fields.message {
+            Ok(message) => exception.message = Some(message),
+            Err(why) => exception.note = Some(why),
+        }
+        let cut = if chain.path.contains(&object) {
+            Some("shown further out")
+        } else if chain.path.len() >= MAX_DEPTH || chain.left == 0 {
+            Some("the chain goes on")
+        } else {
+            None
+        };
+        if let Some(cut) = cut {
+            exception.note = Some(cut.to_owned());
+            return exception;
+        }
+        chain.left -= 1;
+        chain.path.push(object);
+        exception.notes = fields.notes;
+        exception.suppress_context = fields.suppress_context;
+        exception.traceback = self.traceback(fields.traceback);
+        exception.exceptions = fields.members.into_iter().map(|member| self.chained(member, chain)).collect();
+        let before = chain.left;
+        exception.cause = self.related(fields.cause, chain);
+        let shared = fields.cause == fields.context && before - chain.left <= MAX_SHARED;
+        exception.context = if shared { exception.cause.clone() } else { self.related(fields.context, chain) };
+        chain.path.pop();
+        exception
+    }
+
+    fn related(&self, object: Address, chain: &mut Chain) -> Option<Box<Exception>> {
+        (!object.is_null()).then(|| Box::new(self.chained(object, chain)))
+    }
+
+    /// The frames of a `PyTracebackObject`, outermost first.
+    fn traceback(&self, first: Address) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = first;
+        let mut walk = || -> Result<(), Unreadable> {
+            while !at.is_null() && !self.inspector.is_none(at)? {
+                if frames.len() >= MAX_TRACEBACK || !seen.insert(at) {
+                    return Err(Unreadable::Nonsense { at, what: "the traceback does not end".to_owned() });
+                }
+                let (frame, next) = self.traceback_entry(at)?;
+                frames.push(frame);
+                at = next;
+            }
+            Ok(())
+        };
+        if let Err(error) = walk() {
+            self.inspector.note_gap(error.gap(format!("the traceback at {first}")));
+        }
+        frames
+    }
+
+    fn traceback_entry(&self, at: Address) -> Result<(Frame, Address), Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyTracebackObject;
+        let class = inspector.type_of(at)?;
+        if class.name != "traceback" {
+            return Err(Unreadable::Nonsense { at, what: format!("a {} object instead of a traceback", class.name) });
+        }
+        let raw = self.frame_object(inspector.non_null(at, layout.tb_frame)?)?;
+        // From 3.11 the line may be -1: not yet looked up, `tb_lineno_get` in Python/traceback.c does.
+        let line = u32::try_from(inspector.int(at, layout.tb_lineno)?).ok().filter(|&line| line > 0);
+        let last_instruction = inspector.int(at, layout.tb_lasti)? * inspector.layout.bytes_per_traceback_lasti();
+        let frame = self.frame(&RawFrame { line, last_instruction, ..raw })?;
+        Ok((frame, inspector.pointer(at, layout.tb_next)?))
+    }
+
+    /// What the thread state at `thread` raises and handles.
+    pub(super) fn exceptions_of(&self, thread: Address) -> ThreadExceptions {
+        let mut exceptions = ThreadExceptions::default();
+        match self.raised(thread) {
+            Ok(raising) => exceptions.raising = raising,
+            Err(error) => self.inspector.note_gap(error.gap("the exception in flight")),
+        }
+        if let Err(error) = self.handled(thread, &mut exceptions.handling) {
+            self.inspector.note_gap(error.gap("the exceptions being handled"));
+        }
+        exceptions
+    }
+
+    fn raised(&self, thread: Address) -> Result<Option<Exception>, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyThreadState;
+        if inspector.layout.raised_model() == RaisedModel::Single {
+            let value = inspector.pointer(thread, layout.current_exception)?;
+            return Ok((!value.is_null()).then(|| self.exception(value)));
+        }
+        let class = inspector.pointer(thread, layout.curexc_type)?;
+        if class.is_null() {
+            return Ok(None);
+        }
+        let value = inspector.pointer(thread, layout.curexc_value)?;
+        let mut exception = self.raised_from_parts(class, value)?;
+        let traceback = inspector.pointer(thread, layout.curexc_traceback)?;
+        if !traceback.is_null() {
+            exception.traceback = self.traceback(traceback);
+        }
+        Ok(Some(exception))
+    }
+
+    /// An exception in flight that may not be an object yet: up to 3.11 a class and the argument for it
+    /// (`PyErr_NormalizeException`).
+    fn raised_from_parts(&self, class: Address, value: Address) -> Result<Exception, Unreadable> {
+        let inspector = self.inspector;
+        if !value.is_null() && inspector.type_of(value)?.is_exception() {
+            return Ok(self.exception(value));
+        }
+        let message = if value.is_null() || inspector.is_none(value)? {
+            Ok(String::new())
+        } else if inspector.is_str_object(value)? {
+            inspector.string(value)
+        } else {
+            Err(Unreadable::Nonsense { at: value, what: "not yet made: the argument is no string".to_owned() })
+        };
+        Ok(Exception {
+            type_name: inspector.type_info(class)?.name.clone(),
+            note: message.as_ref().err().map(ToString::to_string),
+            message: message.ok(),
+            address: if value.is_null() { class } else { value },
+            notes: Vec::new(),
+            traceback: Vec::new(),
+            cause: None,
+            context: None,
+            suppress_context: false,
+            exceptions: Vec::new(),
+        })
+    }
+
+    /// The `exc_info` stack, innermost first.
+    fn handled(&self, thread: Address, out: &mut Vec<Exception>) -> Result<(), Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        let mut at = inspector.pointer(thread, layout.PyThreadState.exc_info)?;
+        let mut seen = HashSet::new();
+        while !at.is_null() {
+            if out.len() >= MAX_HANDLING || !seen.insert(at) {
+                return Err(Unreadable::Nonsense { at, what: "the stack of handled exceptions does not end".to_owned() });
+            }
+            let item = &layout.PyErrStackItem;
+            let value = inspector.pointer(at, item.exc_value)?;
+            if !value.is_null() && !inspector.is_none(value)? {
+                let mut exception = self.exception(value);
+                if inspector.layout.handled_model() == HandledModel::Triple && exception.traceback.is_empty() {
+                    exception.traceback = self.traceback(inspector.pointer(at, item.exc_traceback)?);
+                }
+                out.push(exception);
+            }
+            at = inspector.pointer(at, item.previous_item)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Frames: a thread's chain of them, and those of tracebacks.
+
+use super::Stacks;
+use super::state::ThreadState;
+use crate::addr::Address;
+use crate::layout::FrameModel;
+use crate::object::Unreadable;
+use std::collections::HashSet;
+
+/// `FRAME_OWNED_BY_GENERATOR` and `FRAME_OWNED_BY_CSTACK`, Include/internal/pycore_frame.h.
+const OWNED_BY_GENERATOR: u64 = 1;
+const OWNED_BY_CSTACK: u64 = 3;
+/// The most frames of one thread that are followed.
+const MAX_FRAMES: usize = 200_000;
+
+/// A frame before its names are read.
+#[derive(Clone, Debug)]
+pub struct RawFrame {
+    /// The frame's code object.
+    pub code: Address,
+    /// The instruction being executed, in bytes from the first one; negative before it.
+    pub last_instruction: i64,
+    /// The line where it is known without the instruction.
+    pub line: Option<u32>,
+    /// Where the slots of the variables start.
+    pub slots: Address,
+    /// The mapping of local names of modules and classes, or null.
+    pub names: Address,
+    /// Whether the frame was entered from C; not known of frames in tracebacks.
+    pub is_entry: Option<bool>,
+}
+
+/// A link of a thread's chain of frames.
+struct Link {
+    /// `None` for frames that Python does not show.
+    frame: Option<RawFrame>,
+    previous: Address,
+}
+
+impl Stacks<'_, '_> {
+    /// A thread's frames, innermost first, and what ended the walk early.
+    pub(super) fn frames_of(&self, thread: Address) -> (Vec<RawFrame>, Option<Unreadable>) {
+        let mut frames: Vec<RawFrame> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = match self.innermost(thread) {
+            Ok(at) => at,
+            Err(error) => return (frames, Some(error)),
+        };
+        while !at.is_null() {
+            if frames.len() >= MAX_FRAMES || !seen.insert(at) {
+                let what = if frames.len() >= MAX_FRAMES { "more frames than are followed" } else { "the frames form a circle" };
+                return (frames, Some(Unreadable::Nonsense { at, what: what.to_owned() }));
+            }
+            match self.link(at) {
+                Ok(link) => {
+                    match link.frame {
+                        Some(frame) => frames.push(frame),
+                        // A shim between C and Python (from 3.12): the frame above it was entered from C.
+                        None => mark_entry(&mut frames),
+                    }
+                    at = link.previous;
+                }
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+        mark_entry(&mut frames);
+        (frames, None)
+    }
+
+    /// The code object of a thread's innermost frame, to judge a layout by; `None` for a thread without frames.
+    pub(crate) fn innermost_code(&self, thread: &ThreadState) -> Result<Option<Address>, Unreadable> {
+        match self.innermost(thread.address)? {
+            Address::NULL => Ok(None),
+            at => Ok(self.link(at)?.frame.map(|frame| frame.code)),
+        }
+    }
+
+    fn innermost(&self, thread: Address) -> Result<Address, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        match inspector.layout.frame_model() {
+            Some(FrameModel::FrameObject) => inspector.pointer(thread, layout.PyThreadState.frame),
+            Some(FrameModel::CurrentFrame) => inspector.pointer(thread, layout.PyThreadState.current_frame),
+            Some(FrameModel::CFrame) => {
+                let cframe = inspector.non_null(thread, layout.PyThreadState.cframe)?;
+                inspector.pointer(cframe, layout.PyCFrame.current_frame)
+            }
+            None => Err(Unreadable::NoField("PyThreadState.frame")),
+        }
+    }
+
+    fn link(&self, at: Address) -> Result<Link, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        if inspector.layout.frame_model() == Some(FrameModel::FrameObject) {
+            let frame = self.frame_object(at)?;
+            let previous = inspector.pointer(at, layout.PyFrameObject.f_back)?;
+            return Ok(Link { frame: Some(RawFrame { is_entry: Some(true), ..frame }), previous });
+        }
+        let layout = &layout.PyInterpreterFrame;
+        let previous = inspector.pointer(at, layout.previous)?;
+        let owner = inspector.uint(at, layout.owner)?;
+        if owner >= OWNED_BY_CSTACK {
+            return Ok(Link { frame: None, previous });
+        }
+        let mut frame = self.interpreter_frame(at)?;
+        if layout.is_entry.exists() {
+            frame.is_entry = Some(inspector.uint(at, layout.is_entry)? != 0);
+        }
+        // `_PyFrame_IsIncomplete`: a frame that is still being set up, which Python does not show either.
+        let incomplete = owner != OWNED_BY_GENERATOR && frame.last_instruction < self.code(frame.code)?.first_traceable;
+        Ok(Link { frame: (!incomplete).then_some(frame), previous })
+    }
+
+    /// A `_PyInterpreterFrame`.
+    fn interpreter_frame(&self, at: Address) -> Result<RawFrame, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyInterpreterFrame;
+        let code = if layout.f_executable.exists() { layout.f_executable } else { layout.f_code };
+        let instruction = if layout.instr_ptr.exists() { layout.instr_ptr } else { layout.prev_instr };
+        let code = inspector.non_null(at, code)?;
+        let instruction = inspector.pointer(at, instruction)?;
+        Ok(RawFrame {
+            code,
+            last_instruction: instruction.0.wrapping_sub(self.code(code)?.instructions.0) as i64,
+            line: None,
+            slots: inspector.field_address(at, layout.localsplus)?,
+            names: inspector.pointer(at, layout.f_locals)?,
+            is_entry: None,
+        })
+    }
+
+    /// A `PyFrameObject`, as tracebacks hold them.
+    pub(super) fn frame_object(&self, at: Address) -> Result<RawFrame, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyFrameObject;
+        if layout.f_frame.exists() {
+            return self.interpreter_frame(inspector.non_null(at, layout.f_frame)?);
+        }
+        Ok(RawFrame {
+            code: inspector.non_null(at, layout.f_code)?,
+            last_instruction: inspector.int(at, layout.f_lasti)? * inspector.layout.bytes_per_lasti(),
+            line: None,
+            slots: inspector.field_address(at, layout.f_localsplus)?,
+            names: inspector.pointer(at, layout.f_locals)?,
+            is_entry: None,
+        })
+    }
+}
+
+fn mark_entry(frames: &mut [RawFrame]) {
+    if let Some(frame) = frames.last_mut()
+        && frame.is_entry.is_none()
+    {
+        frame.is_entry = Some(true);
+    }
+}

@@ -1,0 +1,69 @@
+//! The variables of a frame that had values.
+
+use super::Stacks;
+use super::code::Code;
+use super::frame::RawFrame;
+use crate::addr::Address;
+use crate::object::{Limits, Unreadable};
+use crate::report::{Local, LocalKind};
+
+/// The most names of a module's or class's namespace that are shown.
+const MAX_NAMES: usize = 10_000;
+
+impl Stacks<'_, '_> {
+    /// Arguments, locals, cells and free variables that are bound; of modules and classes, their namespaces.
+    pub(super) fn locals_of(&self, frame: &RawFrame, code: &Code, limits: Limits) -> Vec<Local> {
+        let mut locals = Vec::new();
+        if !code.optimized && !frame.names.is_null() {
+            match self.namespace(frame.names) {
+                Ok(names) => locals.extend(names.into_iter().map(|(name, value)| Local {
+                    name,
+                    kind: LocalKind::Local,
+                    value: self.inspector.value(value, limits),
+                })),
+                Err(error) => self.inspector.note_gap(error.gap(format!("the namespace of {}", code.name))),
+            }
+        }
+        for (index, variable) in code.variables.iter().enumerate() {
+            match self.bound(frame.slots.element(index as u64, 8), variable.kind) {
+                Ok(Some(value)) => locals.push(Local {
+                    name: variable.name.clone(),
+                    kind: variable.kind,
+                    value: self.inspector.value(value, limits),
+                }),
+                Ok(None) => {}
+                Err(error) => {
+                    self.inspector.note_gap(error.gap(format!("the variable {} of {}", variable.name, code.name)));
+                }
+            }
+        }
+        locals
+    }
+
+    fn namespace(&self, names: Address) -> Result<Vec<(String, Address)>, Unreadable> {
+        let inspector = self.inspector;
+        let class = inspector.type_of(names)?;
+        if !class.is_dict() {
+            return Err(Unreadable::Nonsense { at: names, what: format!("a namespace of type {}", class.name) });
+        }
+        let mut named = Vec::new();
+        for (key, value) in inspector.dict_entries(names, MAX_NAMES)?.pairs {
+            if inspector.is_str_object(key)? {
+                named.push((inspector.string(key)?, value));
+            }
+        }
+        Ok(named)
+    }
+
+    /// What a slot's variable is bound to; `None` where it is not bound.
+    fn bound(&self, slot: Address, kind: LocalKind) -> Result<Option<Address>, Unreadable> {
+        let inspector = self.inspector;
+        let mut value = inspector.memory.pointer(slot)?;
+        // A cell's slot holds the bare argument until the function has made the cell (`MAKE_CELL`, from 3.11).
+        let shared = matches!(kind, LocalKind::Cell | LocalKind::Free);
+        if shared && !value.is_null() && inspector.type_of(value)?.name == "cell" {
+            value = inspector.pointer(value, inspector.layout.structs.PyCellObject.ob_ref)?;
+        }
+        Ok((!value.is_null()).then_some(value))
+    }
+}

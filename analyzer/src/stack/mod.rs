@@ -1,0 +1,55 @@
+//! Interpreters, thread states, frames, code and lines, exceptions and tracebacks.
+
+mod code;
+mod exception;
+mod frame;
+mod lines;
+mod locals;
+mod state;
+mod threads;
+
+pub use code::{Code, Variable};
+pub use frame::RawFrame;
+pub(crate) use state::interpreter_states;
+pub use state::{InterpreterState, ThreadState};
+pub(crate) use threads::native_threads;
+pub use threads::{interpreters, threads};
+
+use crate::object::{Inspector, Limits, Unreadable};
+use crate::report;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Reads stacks; keeps the code objects it has met.
+pub struct Stacks<'i, 'a> {
+    /// Reads objects.
+    pub inspector: &'i Inspector<'a>,
+    /// How much of values is shown; `None` for no locals.
+    pub locals: Option<Limits>,
+    codes: RefCell<HashMap<crate::addr::Address, Rc<Code>>>,
+}
+
+impl<'i, 'a> Stacks<'i, 'a> {
+    /// Starts with nothing read.
+    pub fn new(inspector: &'i Inspector<'a>, locals: Option<Limits>) -> Self {
+        Stacks { inspector, locals, codes: RefCell::default() }
+    }
+
+    /// What a frame shows: its code's names, its line, its locals where they are wanted.
+    pub(crate) fn frame(&self, raw: &RawFrame) -> Result<report::Frame, Unreadable> {
+        let code = self.code(raw.code)?;
+        Ok(report::Frame {
+            kind: report::FrameKind::Python,
+            function: Some(code.name.clone()),
+            qualname: code.qualname.clone(),
+            file: Some(code.file.clone()),
+            line: raw.line.or_else(|| code.line(raw.last_instruction)),
+            source: None,
+            native: None,
+            trust: None,
+            is_entry: raw.is_entry,
+            locals: self.locals.map(|limits| self.locals_of(raw, &code, limits)),
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! The threads of the report: thread states joined with the native threads.
+
+use super::Stacks;
+use super::state::{InterpreterState, ThreadState, gil_holder, is_collecting};
+use crate::addr::Address;
+use crate::object::{Inspector, Unreadable};
+use crate::process::{Module, NativeThread, ProcessInfo};
+use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
+use std::collections::HashMap;
+
+/// The interpreters of the report.
+pub fn interpreters(stacks: &Stacks<'_, '_>, states: &[InterpreterState], main: Address) -> Vec<report::Interpreter> {
+    states
+        .iter()
+        .map(|state| report::Interpreter {
+            id: state.id,
+            main: state.address == main,
+            thread_count: state.threads.len(),
+            last_exception: last_exception(stacks, state.sysdict),
+        })
+        .collect()
+}
+
+/// `sys.last_exc` (from 3.12) or `sys.last_value`.
+fn last_exception(stacks: &Stacks<'_, '_>, sysdict: Address) -> Option<Exception> {
+    let inspector = stacks.inspector;
+    let find = || -> Result<Option<Address>, Unreadable> {
+        for name in ["last_exc", "last_value"] {
+            if let Some(value) = inspector.dict_get(sysdict, name)?
+                && !inspector.is_none(value)?
+            {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    };
+    match find() {
+        Ok(found) => found.map(|value| stacks.exception(value)),
+        Err(error) => {
+            inspector.note_gap(error.gap("sys.last_value"));
+            None
+        }
+    }
+}
+
+/// `threading._active`: the names of threads by their `thread_id`.
+fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u64, String>, Unreadable> {
+    let mut names = HashMap::new();
+    let Some(modules) = inspector.dict_get(sysdict, "modules")? else { return Ok(names) };
+    let Some(threading) = inspector.dict_get(modules, "threading")? else { return Ok(names) };
+    if inspector.type_of(threading)?.name != "module" {
+        return Ok(names);
+    }
+    let globals = inspector.non_null(threading, inspector.layout.structs.PyModuleObject.md_dict)?;
+    let Some(active) = inspector.dict_get(globals, "_active")? else { return Ok(names) };
+    for (ident, thread) in inspector.dict_entries(active, usize::MAX)?.pairs {
+        let named = || -> Result<Option<(u64, String)>, Unreadable> {
+            let ident = inspector.big_int(ident)?;
+            let Some(name) = inspector.attribute(thread, "_name")? else { return Ok(None) };
+            Ok(u64::try_from(ident).ok().zip(Some(inspector.string(name)?)))
+        };
+        match named() {
+            Ok(found) => names.extend(found),
+            Err(error) => inspector.note_gap(error.gap(format!("the name of the thread object at {thread}"))),
+        }
+    }
+    Ok(names)
+}
+
+/// All threads: those with thread states, then the native ones without; the crashed one first, then the main one,
+/// then by native id.
+pub fn threads(
+    stacks: &Stacks<'_, '_>,
+    states: &[InterpreterState],
+    runtime: Option<Address>,
+    process: &ProcessInfo,
+) -> Vec<Thread> {
+    let inspector = stacks.inspector;
+    let mut threads = Vec::new();
+    let mut joined = vec![false; process.threads.len()];
+    let main_thread = runtime.and_then(|runtime| {
+        inspector.uint(runtime, inspector.layout.structs.PyRuntimeState.main_thread).ok()
+    });
+    for state in states {
+        let names = thread_names(inspector, state.sysdict).unwrap_or_else(|error| {
+            inspector.note_gap(error.gap("the names of the threads"));
+            HashMap::new()
+        });
+        let holder = runtime.and_then(|runtime| {
+            gil_holder(inspector, runtime, state.address)
+                .map_err(|error| inspector.note_gap(error.gap("the holder of the GIL")))
+                .ok()
+        });
+        let collecting = runtime.and_then(|runtime| is_collecting(inspector, runtime, state.address).ok());
+        for thread in &state.threads {
+            let native = native_of(thread, process);
+            if let Some((index, _)) = native {
+                joined.iter_mut().skip(index).take(1).for_each(|joined| *joined = true);
+            }
+            let native = native.map(|(_, native)| native);
+            let tid = native.map(|native| native.tid).or(thread.native_thread_id.and_then(|id| u32::try_from(id).ok()));
+            let holds_gil = holder.map(|holder| holder == thread.address);
+            threads.push(Thread {
+                tid: tid.filter(|&tid| tid != 0),
+                name: names.get(&thread.thread_id).cloned(),
+                interpreter: Some(state.id),
+                crashed: tid.is_some() && tid == process.crashed_tid,
+                main: main_thread == Some(thread.thread_id),
+                holds_gil,
+                waiting_for_gil: None,
+                collecting_garbage: collecting.zip(holds_gil).map(|(collecting, holds)| collecting && holds),
+                python: true,
+                native_location: native.and_then(|native| location(native, &process.modules)),
+                frames: python_frames(stacks, thread),
+                exceptions: Some(stacks.exceptions_of(thread.address)),
+            });
+        }
+    }
+    for (native, joined) in process.threads.iter().zip(joined) {
+        if !joined {
+            threads.push(native_thread(native, process));
+        }
+    }
+    threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+    threads
+}
+
+/// The native thread of a thread state: by its native id, or by `pthread_self`, which is the thread pointer.
+fn native_of<'p>(thread: &ThreadState, process: &'p ProcessInfo) -> Option<(usize, &'p NativeThread)> {
+    process.threads.iter().enumerate().find(|(_, native)| match thread.native_thread_id {
+        Some(id) if id != 0 => u64::from(native.tid) == id,
+        _ => native.thread_pointer == Some(Address(thread.thread_id)),
+    })
+}
+
+fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> Vec<Frame> {
+    let (raw, problem) = stacks.frames_of(thread.address);
+    let mut frames = Vec::with_capacity(raw.len());
+    for raw in &raw {
+        match stacks.frame(raw) {
+            Ok(frame) => frames.push(frame),
+            Err(error) => stacks.inspector.note_gap(error.gap(format!("the frame of the code object at {}", raw.code))),
+        }
+    }
+    if let Some(error) = problem {
+        stacks.inspector.note_gap(error.gap(format!("the frames of the thread state at {}", thread.address)));
+    }
+    frames
+}
+
+fn location(native: &NativeThread, modules: &[Module]) -> Option<NativeLocation> {
+    let address = native.instruction_pointer?;
+    let module = modules.iter().find(|module| module.base <= address && address < module.end);
+    Some(NativeLocation {
+        address,
+        module: module.map(|module| module.path.clone()),
+        offset: module.map(|module| address.sub(module.base.0)),
+    })
+}
+
+fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
+    let location = location(native, &process.modules);
+    Thread {
+        tid: Some(native.tid),
+        name: None,
+        interpreter: None,
+        crashed: process.crashed_tid == Some(native.tid),
+        main: process.pid == Some(native.tid),
+        holds_gil: None,
+        waiting_for_gil: None,
+        collecting_garbage: None,
+        python: false,
+        native_location: location.clone(),
+        frames: location
+            .into_iter()
+            .map(|location| Frame {
+                kind: FrameKind::Native,
+                function: None,
+                qualname: None,
+                file: None,
+                line: None,
+                source: None,
+                native: Some(location),
+                trust: Some("context"),
+                is_entry: None,
+                locals: None,
+            })
+            .collect(),
+        exceptions: None,
+    }
+}
+
+/// The threads of a process without an interpreter.
+pub(crate) fn native_threads(process: &ProcessInfo) -> Vec<Thread> {
+    let mut threads: Vec<_> = process.threads.iter().map(|native| native_thread(native, process)).collect();
+    threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+    threads
+}
