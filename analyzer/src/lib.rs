@@ -5,7 +5,10 @@
 //! `render` shows it.
 
 pub mod addr;
+pub mod analysis;
+pub mod cli;
 pub mod layout;
 pub mod memory;
 pub mod process;
+pub mod render;
 pub mod report;
