@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
-use crate::runtime::{self, NotFound, Runtime};
+use crate::runtime::{self, Runtime};
 use crate::source::SourceFiles;
 use crate::stack::{self, Stacks};
 use log::info;
@@ -160,7 +160,11 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
     let modules = process.modules.iter().enumerate().map(|(index, module)| {
         let (file, missing) = match dump.module_file(index) {
             ModuleFile::Found(found) => (Some(found.path.display().to_string()), None),
-            missing @ ModuleFile::NotFound { .. } => (None, Some(missing.to_string())),
+            ModuleFile::NotFound { tried } => {
+                let reasons: Vec<_> =
+                    tried.iter().map(|tried| format!("{}: {}", tried.path.display(), tried.reason)).collect();
+                (None, Some(reasons.join("; ")))
+            }
         };
         InfoModule {
             path: module.path.clone(),

@@ -5,9 +5,16 @@
 //! `render` shows it.
 
 pub mod addr;
+pub mod analysis;
+pub mod cli;
+mod diagnosis;
 pub mod dump;
 pub mod layout;
 pub mod memory;
 pub mod object;
 pub mod process;
+pub mod render;
 pub mod report;
+pub mod runtime;
+mod source;
+pub mod stack;

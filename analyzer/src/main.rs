@@ -1,2 +1,5 @@
 //! The `pycore` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    pycore::cli::main()
+}

@@ -36,7 +36,7 @@ const SCHEMA: &str = "pycore.layout/1";
 const FILE_LIMIT: u64 = 1 << 20;
 
 /// No struct is as large as this, in bytes.
-const STRUCT_LIMIT: u32 = 1 << 20;
+pub(super) const STRUCT_LIMIT: u32 = 1 << 20;
 
 /// The sizes of C's basic types, by the customary name of the data model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

@@ -2,6 +2,10 @@
 //!
 //! The field names are a contract (`pycore.report/1`): outside tools rely on them. What cannot be known is absent.
 
+mod info;
+
+pub use info::{Info, InfoModule, InfoThread};
+
 use crate::addr::Address;
 use schemars::JsonSchema;
 use serde::Serialize;

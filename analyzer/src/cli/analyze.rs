@@ -1,0 +1,30 @@
+//! `pycore analyze`.
+
+use super::args::{AnalyzeArgs, Format};
+use super::{options, output};
+use crate::analysis;
+use crate::render::{self, TextOptions};
+use crate::report::Report;
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// The report holds no Python stack.
+const NOTHING_FOUND: u8 = 1;
+
+/// Shows the report of a core; the exit code says whether it holds Python stacks.
+///
+/// # Errors
+/// When the core cannot be read or the report not be written.
+pub(super) fn run(args: &AnalyzeArgs) -> Result<ExitCode> {
+    let report = analysis::analyze(&args.input.core, &options::analyze(args)?)?;
+    output::write(&args.output, |out, face| match args.output.format {
+        Format::Text => render::text(&report, out, TextOptions { colour: face.colour }),
+        Format::Json => render::json(&report, out),
+        Format::Yaml => render::yaml(&report, out, face.terminal),
+    })?;
+    Ok(if has_python_stack(&report) { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FOUND) })
+}
+
+fn has_python_stack(report: &Report) -> bool {
+    report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty())
+}

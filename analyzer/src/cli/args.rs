@@ -1,0 +1,199 @@
+//! The syntax of the command line; [`options`](super::options) gives it meaning.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  pycore analyze core.4711                 tracebacks of every Python thread
+  pycore analyze core.4711 --locals        with the variables of every frame
+  pycore analyze core.4711 --format json   the same for programs
+  pycore info core.4711                    what the file is, what was found
+
+`pycore COMMAND --help` says more.";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  pycore analyze core.4711
+  pycore analyze core.4711 --locals --depth 5 --source-root ~/src/app
+  pycore analyze core.4711 --sysroot ./image-of-the-container
+  pycore analyze core.4711 --exe ./python3.11 --lib-path ./libs
+  pycore analyze core.4711 --format json | jq -r '.threads[0].frames[].function'
+
+Exit codes:
+  0  a report with Python stacks
+  1  a report without any: no interpreter was found, or nothing could be read
+  2  the input could not be read, or the arguments were wrong";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  pycore info core.4711
+  pycore info core.4711 --sysroot ./image-of-the-container
+
+Exit codes:
+  0  the file was read
+  2  the input could not be read, or the arguments were wrong";
+
+/// See the Python inside a dead process: threads, frames, locals and exceptions
+///
+/// pycore reads the core of a dead CPython process and shows what each Python thread was doing, without debug symbols
+/// and without running anything.
+#[derive(Debug, Parser)]
+#[command(name = "pycore", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// What every command knows.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Explain each step on standard error; twice for details
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub(super) verbose: u8,
+
+    /// When to use colours; `auto` heeds NO_COLOR and whether the output is a terminal
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    pub(super) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Analyze(AnalyzeArgs),
+    Info(InfoArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Show every Python thread of a core, with its values and exceptions
+#[derive(Debug, Args)]
+#[command(after_help = ANALYZE_EXAMPLES)]
+pub(super) struct AnalyzeArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+
+    /// Where to look for the source files named in frames, to show their lines [repeatable]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
+    pub(super) source_root: Vec<PathBuf>,
+}
+
+/// Say what a core is: modules and build ids, threads, interpreter and how it was found
+#[derive(Debug, Args)]
+#[command(after_help = INFO_EXAMPLES)]
+pub(super) struct InfoArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// What is read, and where the files it names are.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// The core file
+    #[arg(value_name = "CORE", value_hint = ValueHint::FilePath)]
+    pub(super) core: PathBuf,
+
+    /// The executable that made the core, where it is not at the path that the core names
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
+    pub(super) exe: Option<PathBuf>,
+
+    /// A file tree (of a container, of another machine) that holds the files the core names [repeatable]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
+    pub(super) sysroot: Vec<PathBuf>,
+
+    /// A directory that holds libraries of the process [repeatable]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
+    pub(super) lib_path: Vec<PathBuf>,
+
+    /// A layout table of your own, made by `pycore layout extract`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
+    pub(super) layout: Option<PathBuf>,
+}
+
+/// How the result is shown, and where it goes.
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// How to show the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(super) format: Format,
+
+    /// Where to write the result [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs; `pycore schema` prints its JSON Schema
+    Json,
+    /// The same document as YAML
+    Yaml,
+}
+
+/// Which values are read, and how much of them.
+#[derive(Debug, Args)]
+pub(super) struct ValueArgs {
+    /// Read arguments, locals, cells and free variables of every frame
+    #[arg(long, help_heading = "Values")]
+    pub(super) locals: bool,
+
+    /// How many levels of attributes and items to follow
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u8).range(0..=64),
+        help_heading = "Values"
+    )]
+    pub(super) depth: u8,
+
+    /// How many items of a container to show
+    #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Values")]
+    pub(super) max_items: u32,
+
+    /// How many characters of a string to show
+    #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Values")]
+    pub(super) max_string: u32,
+}
+
+/// Print the JSON Schema of `analyze --format json`
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Print the manual page, of pycore or of one of its commands
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(super) struct ManArgs {
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+}

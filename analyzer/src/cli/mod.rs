@@ -1,0 +1,53 @@
+//! The command line: arguments, one file per command, exit codes.
+//!
+//! Standard output gets results and nothing else; everything said about them goes to standard error.
+
+mod analyze;
+mod args;
+mod completions;
+mod crash;
+mod info;
+mod man;
+mod options;
+mod output;
+mod schema;
+mod stderr;
+
+use args::{Arguments, Command};
+use clap::Parser as _;
+use std::process::ExitCode;
+
+/// The input could not be read, or the arguments were wrong.
+const FAILED: u8 = 2;
+
+/// Runs the program on its arguments.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    stderr::set_up(&arguments.global);
+    crash::catching(|| run(&arguments)).unwrap_or_else(|error| {
+        stderr::error(&format!("{error:#}"));
+        ExitCode::from(FAILED)
+    })
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Analyze(args) => analyze::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Schema(_) => schema::run(),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+/// Prints help, the version, or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(FAILED)),
+        Err(_) if error.use_stderr() => ExitCode::from(FAILED),
+        Err(_) => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said on standard error: errors, and with `-v` the steps taken.
+
+use super::args::{Color, Global};
+use crate::render::sanitize::{Guard, Notation, line};
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use std::io::Write as _;
+
+/// Sends log lines to standard error and fixes when colours are used.
+pub(super) fn set_up(global: &Global) {
+    match global.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
+    let level = match global.verbose {
+        0 => log::LevelFilter::Warn,
+        1 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    env_logger::Builder::new()
+        .filter_module("pycore", level)
+        .format(|out, record| {
+            let name = match record.level() {
+                log::Level::Error | log::Level::Warn => "warning: ",
+                _ => "",
+            };
+            writeln!(out, "pycore: {name}{}", line(&record.args().to_string()))
+        })
+        .init();
+}
+
+/// Says why the command failed; the text may have several lines.
+pub(super) fn error(text: &str) {
+    let style = AnsiColor::Red.on_default().bold();
+    say("error:", style, text);
+}
+
+fn say(heading: &str, style: Style, text: &str) {
+    let mut stderr = AutoStream::auto(std::io::stderr().lock());
+    let mut safe = Vec::new();
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(Guard::new(&mut safe, Notation::Python), "{text}");
+    let _ = write!(stderr, "{style}{heading}{style:#} ").and_then(|()| stderr.write_all(&safe));
+}

@@ -1,0 +1,145 @@
+//! `pycore info` as text.
+
+use crate::render::TextOptions;
+use crate::render::printer::Printer;
+use crate::render::sanitize::line;
+use crate::render::text::{field, process, python, source, warnings};
+use crate::report::Info;
+use std::io::{self, Write};
+
+/// Writes `info` as text: the file, the process, the interpreter with all evidence, threads and modules.
+///
+/// # Errors
+/// Those of `out`.
+pub fn info_text(info: &Info, out: impl Write, options: TextOptions) -> io::Result<()> {
+    let mut p = Printer::new(out, options.colour);
+    source(&mut p, &info.source)?;
+    process(&mut p, &info.process)?;
+    match &info.python {
+        Some(found) => {
+            python(&mut p, found)?;
+            heading(&mut p, "Evidence")?;
+            for evidence in &found.evidence {
+                write!(p, "  {}: {}", line(evidence.method), line(&evidence.detail))?;
+                if let Some(address) = evidence.address {
+                    write!(p, " at {address}")?;
+                }
+                writeln!(p)?;
+            }
+        }
+        None => field(&mut p, "Python", "none found")?,
+    }
+    threads(&mut p, info)?;
+    modules(&mut p, info)?;
+    warnings(&mut p, &info.warnings)?;
+    p.flush()
+}
+
+fn heading<W: Write>(p: &mut Printer<W>, text: &str) -> io::Result<()> {
+    writeln!(p)?;
+    p.paint(p.styles.heading, line(text))?;
+    writeln!(p)
+}
+
+fn threads<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
+    heading(p, &format!("Native threads ({})", info.threads.len()))?;
+    for thread in &info.threads {
+        write!(p, "  {}", thread.tid)?;
+        if let Some(address) = thread.instruction_pointer {
+            write!(p, " at {address}")?;
+        }
+        if let Some(module) = &thread.module {
+            write!(p, " in {}", line(module))?;
+        }
+        if thread.crashed {
+            p.paint(p.styles.crashed, " (crashed)")?;
+        }
+        writeln!(p)?;
+    }
+    Ok(())
+}
+
+fn modules<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
+    heading(p, &format!("Modules ({})", info.modules.len()))?;
+    for module in &info.modules {
+        writeln!(p, "  {}-{} {}", module.base, module.end, line(&module.path))?;
+        write!(p, "    build id {}", line(module.build_id.as_deref().unwrap_or("unknown")))?;
+        if let Some(file) = &module.file {
+            write!(p, ", file {}", line(file))?;
+        }
+        if let Some(missing) = &module.missing {
+            write!(p, ", ")?;
+            p.paint(p.styles.warning, "not found")?;
+            write!(p, ": {}", line(missing))?;
+        }
+        writeln!(p)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Address;
+    use crate::render::samples::report;
+    use crate::report::{InfoModule, InfoThread};
+
+    #[test]
+    fn info_tells_what_the_file_is() {
+        let report = report(Vec::new());
+        let module = |path: &str, base, file: Option<&str>, missing: Option<&str>| InfoModule {
+            path: path.into(),
+            base: Address(base),
+            end: Address(base + 0x1000),
+            build_id: file.map(|_| "abcd".to_owned()),
+            file: file.map(str::to_owned),
+            missing: missing.map(str::to_owned),
+        };
+        let info = Info {
+            source: report.source,
+            process: report.process,
+            python: report.python,
+            threads: vec![
+                InfoThread {
+                    tid: 4711,
+                    crashed: true,
+                    instruction_pointer: Some(Address(0x1010)),
+                    module: Some("/lib/libc.so.6".into()),
+                },
+                InfoThread { tid: 4712, crashed: false, instruction_pointer: None, module: None },
+            ],
+            modules: vec![
+                module("/usr/bin/python3.11", 0x1000, Some("/sysroot/usr/bin/python3.11"), None),
+                module("/opt/\u{1b}x.so", 0x4000, None, Some("no such file")),
+            ],
+            warnings: vec!["the file ends early".into()],
+        };
+        let mut out = Vec::new();
+        info_text(&info, &mut out, TextOptions::default()).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\
+Core     core.4711 (ELF core, x86_64, 52.0 MiB)
+Process  4711: python3 app.py --name 'a b'
+Program  /usr/bin/python3.11
+Signal   SIGSEGV (SEGV_MAPERR) at address 0x10
+Python   3.11.7, found by symbol (_PyRuntime in libpython3.11.so.1.0), layout cpython-3.11-x86_64
+
+Evidence
+  symbol: _PyRuntime in libpython3.11.so.1.0 at 0x7f001000
+
+Native threads (2)
+  4711 at 0x1010 in /lib/libc.so.6 (crashed)
+  4712
+
+Modules (2)
+  0x1000-0x2000 /usr/bin/python3.11
+    build id abcd, file /sysroot/usr/bin/python3.11
+  0x4000-0x5000 /opt/\\x1bx.so
+    build id unknown, not found: no such file
+
+Warning: the file ends early
+"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Showing a [`Report`](crate::report::Report): text for people, JSON and YAML for programs.
+//!
+//! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
+
+mod exception;
+mod grouping;
+mod info;
+mod json;
+mod printer;
+#[cfg(test)]
+mod samples;
+pub mod sanitize;
+mod stack;
+mod text;
+mod value;
+mod yaml;
+
+pub use info::info_text;
+pub use json::json;
+pub use text::{TextOptions, text};
+pub use yaml::yaml;
