@@ -25,7 +25,7 @@ pub struct NativeThread {
 /// A file that was mapped into the process.
 #[derive(Clone, Debug)]
 pub struct Module {
-    /// The path as the target had it, without the kernel's ` (deleted)`.
+    /// The path as the target had it, without the kernel's ` (deleted)`. Empty where nobody knows it.
     pub path: String,
     /// Whether no file had that path any more when the dump was made.
     pub deleted: bool,

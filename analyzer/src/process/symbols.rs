@@ -27,7 +27,7 @@ pub fn dynamic_symbol(
     let dynamic = image.dynamic()?;
     let table = |wanted: DynamicTag| {
         let (_, value) = dynamic.iter().find(|(tag, _)| *tag == wanted)?;
-        Some(image.dynamic_address(module, *value))
+        Some(image.dynamic_address(module.end, *value))
     };
     let (Some(symbols), Some(strings)) = (table(elf::DT_SYMTAB), table(elf::DT_STRTAB)) else {
         return Ok(None);
