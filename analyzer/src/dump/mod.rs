@@ -6,6 +6,10 @@ mod elf_core;
 mod error;
 mod input;
 mod module_file;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+mod tests;
 
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};

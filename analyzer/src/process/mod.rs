@@ -3,6 +3,8 @@
 pub(crate) mod image;
 pub mod signal;
 pub mod symbols;
+#[cfg(test)]
+pub(crate) mod synthetic;
 
 pub use image::ImageError;
 
