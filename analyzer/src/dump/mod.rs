@@ -1,10 +1,15 @@
 //! Opening a dump: from a file to an address space and what the operating system knew of the process.
 
 mod address_space;
+mod compressed;
 mod elf_core;
 mod error;
 mod input;
 mod module_file;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+mod tests;
 
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
@@ -42,13 +47,17 @@ impl Dump {
     /// The file cannot be read, or is not a core that is supported.
     pub fn open(path: &Path, search: FileSearch) -> Result<Dump, OpenError> {
         let in_context = |problem| OpenError { path: path.to_owned(), problem };
-        let (data, size) = map(path).map_err(in_context)?;
-        if let Some(problem) = other_container(&data) {
+        let input = read(path, search.unpack_limit).map_err(in_context)?;
+        if let Some(problem) = other_container(&input.data) {
             return Err(in_context(problem));
         }
-        let (core, process) = elf_core::read(&data).map_err(in_context)?;
+        let (mut core, mut process) = elf_core::read(&input.data).map_err(in_context)?;
+        if let Some(cut) = input.cut {
+            core.headers.truncated = true;
+            process.warnings.insert(0, cut);
+        }
         let files = process.modules.iter().map(|_| OnceCell::new()).collect();
-        Ok(Dump { path: path.to_owned(), data, size, core, process, search, files })
+        Ok(Dump { path: path.to_owned(), data: input.data, size: input.size, core, process, search, files })
     }
 
     /// The file that was opened.
@@ -120,8 +129,16 @@ impl Dump {
     }
 }
 
-/// Maps the file at `path`; gives its size on the disk too.
-fn map(path: &Path) -> Result<(Mmap, u64), OpenProblem> {
+/// A file, mapped, unpacked if need be.
+struct Input {
+    data: Mmap,
+    /// Its size on the disk, in bytes.
+    size: u64,
+    /// Why it ends too early, where unpacking it showed that.
+    cut: Option<String>,
+}
+
+fn read(path: &Path, unpack_limit: Option<u64>) -> Result<Input, OpenProblem> {
     let file = match input::open(path) {
         Ok(Opened::Regular(file)) => file,
         Ok(Opened::Directory) => return Err(OpenProblem::Directory),
@@ -134,7 +151,15 @@ fn map(path: &Path) -> Result<(Mmap, u64), OpenProblem> {
         return Err(OpenProblem::Empty);
     }
     let data = input::map(&file).map_err(OpenProblem::Unreadable)?;
-    Ok((data, size))
+    if !compressed::is_packed(&data) {
+        return Ok(Input { data, size, cut: None });
+    }
+    let unpacked = compressed::unpack(&file, unpack_limit)?;
+    if unpacked.file.metadata().map_err(OpenProblem::Unpack)?.len() == 0 {
+        return Err(OpenProblem::Empty);
+    }
+    let data = input::map(&unpacked.file).map_err(OpenProblem::Unpack)?;
+    Ok(Input { data, size, cut: unpacked.cut })
 }
 
 /// Containers that are known, but cannot be read.

@@ -11,6 +11,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+/// Why a file is not used for a module whose build id the dump left out.
+const NO_BUILD_ID: &str = "the dump does not hold the module's build id, so this may be another file; name it with --exe or --lib-path FILE";
+
 /// Where to look for the files that the dump names. By default: at the paths that it names.
 #[derive(Clone, Debug, Default)]
 pub struct FileSearch {
@@ -173,7 +176,7 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
         Err(error) => return Err(error.to_string()),
     };
     if module.build_id.is_none() && !candidate.named {
-        return Err("the dump has no build id to compare with; name the file itself to use it".to_owned());
+        return Err(NO_BUILD_ID.to_owned());
     }
     let bytes = input::map(&file).map_err(|error| error.to_string())?;
     let header = FileHeader64::<LE>::parse(&*bytes).map_err(|_| "is not a 64-bit ELF file".to_owned())?;

@@ -1,6 +1,5 @@
 //! An ELF file as it lies loaded in memory: its headers, notes and dynamic section.
 
-use super::Module;
 use crate::addr::Address;
 use crate::memory::{Fault, Memory};
 use object::LittleEndian as LE;
@@ -113,10 +112,11 @@ impl<'m> Image<'m> {
         Ok(entries)
     }
 
-    /// The virtual address that a pointer in the dynamic section means. glibc's loader relocates these in place,
-    /// musl's does not, and the file has them as they were linked: what already lies in the module is left alone.
-    pub(crate) fn dynamic_address(&self, module: &Module, value: u64) -> Address {
-        let in_module = module.base.0 <= value && value < module.end.0;
+    /// The virtual address that a pointer in the dynamic section means, for a module mapped from its base to `end`.
+    /// glibc's loader relocates these in place, musl's does not, and the file has them as they were linked: what
+    /// already lies in the module is left alone.
+    pub(crate) fn dynamic_address(&self, end: Address, value: u64) -> Address {
+        let in_module = self.base.0 <= value && value < end.0;
         if in_module { Address(value) } else { Address(value).add(self.load_bias()) }
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod image;
 pub mod signal;
 pub mod symbols;
+#[cfg(test)]
+pub(crate) mod synthetic;
 
 pub use image::ImageError;
 
@@ -25,7 +27,7 @@ pub struct NativeThread {
 /// A file that was mapped into the process.
 #[derive(Clone, Debug)]
 pub struct Module {
-    /// The path as the target had it, without the kernel's ` (deleted)`.
+    /// The path as the target had it, without the kernel's ` (deleted)`. Empty where nobody knows it.
     pub path: String,
     /// Whether no file had that path any more when the dump was made.
     pub deleted: bool,

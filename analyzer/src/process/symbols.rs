@@ -27,7 +27,7 @@ pub fn dynamic_symbol(
     let dynamic = image.dynamic()?;
     let table = |wanted: DynamicTag| {
         let (_, value) = dynamic.iter().find(|(tag, _)| *tag == wanted)?;
-        Some(image.dynamic_address(module, *value))
+        Some(image.dynamic_address(module.end, *value))
     };
     let (Some(symbols), Some(strings)) = (table(elf::DT_SYMTAB), table(elf::DT_STRTAB)) else {
         return Ok(None);
@@ -158,4 +158,129 @@ fn load_bias(header: &FileHeader64<LE>, file: &[u8], module: &Module) -> u64 {
         .min_by_key(|header| header.p_offset(LE));
     let first_byte = first.map_or(0, |header| header.p_vaddr(LE).wrapping_sub(header.p_offset(LE)));
     module.base.0.wrapping_sub(first_byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic::{Library, PAGE, put};
+    use super::*;
+    use crate::memory::{Backing, FaultCause, Range, Region, Regions};
+
+    const BASE: u64 = 0x7f00_0000_0000;
+
+    fn library() -> Library {
+        Library {
+            symbols: vec![
+                ("first", 0x1010, 1, true),
+                ("per_thread", 0x20, 6, true),
+                ("imported", 0, 1, false),
+                ("_PyRuntime", 0x1234, 1, true),
+            ],
+            ..Library::default()
+        }
+    }
+
+    fn module() -> Module {
+        Module {
+            path: "/lib/x.so".to_owned(),
+            deleted: false,
+            base: Address(BASE),
+            end: Address(BASE + 2 * PAGE),
+            build_id: None,
+        }
+    }
+
+    fn look_up(library: &Library, name: &str) -> Result<Option<Address>, ImageError> {
+        let bytes = library.build();
+        look_up_in(&bytes, name)
+    }
+
+    fn look_up_in(bytes: &[u8], name: &str) -> Result<Option<Address>, ImageError> {
+        let range = Range { start: Address(BASE), size: 2 * PAGE, writable: false, executable: false };
+        let backing = Backing::Bytes(&bytes[..bytes.len().min(2 * PAGE as usize)], FaultCause::NotDumped);
+        dynamic_symbol(&Regions::new(vec![Region { range, backing }]), &module(), name)
+    }
+
+    #[test]
+    fn finds_symbols_by_either_hash_table() {
+        for sysv_hash in [false, true] {
+            let library = Library { sysv_hash, ..library() };
+            assert_eq!(look_up(&library, "_PyRuntime"), Ok(Some(Address(BASE + 0x1234))));
+            assert_eq!(look_up(&library, "first"), Ok(Some(Address(BASE + 0x1010))));
+            assert_eq!(look_up(&library, "_PyRuntim"), Ok(None));
+            assert_eq!(look_up(&library, "_PyRuntime2"), Ok(None));
+            assert_eq!(look_up(&library, "imported"), Ok(None));
+            assert_eq!(look_up(&library, "per_thread"), Ok(None));
+            assert_eq!(look_up(&Library { sysv_hash, ..Library::default() }, "first"), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_loader_may_have_relocated_the_dynamic_section() {
+        let library = Library { relocated_by: BASE, ..library() };
+        assert_eq!(look_up(&library, "_PyRuntime"), Ok(Some(Address(BASE + 0x1234))));
+    }
+
+    #[test]
+    fn a_library_need_not_be_linked_at_zero() {
+        let mut library = Library { linked_at: 0x40_0000, ..library() };
+        for symbol in &mut library.symbols {
+            symbol.1 += 0x40_0000;
+        }
+        assert_eq!(look_up(&library, "_PyRuntime"), Ok(Some(Address(BASE + 0x1234))));
+    }
+
+    #[test]
+    fn an_endless_chain_is_an_error() {
+        for sysv_hash in [false, true] {
+            let library = Library { endless: true, sysv_hash, ..library() };
+            let mut bytes = library.build();
+            assert!(look_up_in(&bytes, "_PyRuntime").is_ok());
+            if !sysv_hash {
+                let bucket_leads_to_zeros = 0x400u32;
+                put(&mut bytes, 0x280 + 24, &bucket_leads_to_zeros.to_le_bytes());
+            }
+            assert!(look_up_in(&bytes, "absent").is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_not_elf_or_not_there_is_an_error() {
+        assert_eq!(look_up_in(&[0; 0x2000], "x"), Err(ImageError::NotElf(Address(BASE))));
+        assert!(matches!(look_up_in(&library().build()[..0x300], "x"), Err(ImageError::Fault(_))));
+        let mut bytes = library().build();
+        bytes[54] = 57;
+        assert!(matches!(look_up_in(&bytes, "x"), Err(ImageError::Malformed { .. })));
+    }
+
+    #[test]
+    fn any_damage_is_survived() {
+        let whole = library().build();
+        for at in (0..0x600).chain(0xd00..0xe00) {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let _ = look_up_in(&bytes, "_PyRuntime");
+            }
+        }
+    }
+
+    #[test]
+    fn sections_and_local_symbols_come_from_the_file() {
+        let file = Library {
+            linked_at: 0x1_0000,
+            sections: vec![(".data", 0x1_1000, 8), (".PyRuntime", 0x1_1100, 0x80), (".comment", 0, 4)],
+            static_symbols: vec![("interp_head", 0x1_1008)],
+            ..library()
+        }
+        .build();
+        assert_eq!(section_address(&file, &module(), ".PyRuntime"), Some((Address(BASE + 0x1100), 0x80)));
+        assert_eq!(section_address(&file, &module(), ".comment"), None);
+        assert_eq!(static_symbol(&file, &module(), "interp_head"), Some(Address(BASE + 0x1008)));
+        assert_eq!(static_symbol(&file, &module(), "absent"), None);
+        for cut in 0..file.len() {
+            let _ = section_address(&file[..cut], &module(), ".PyRuntime");
+            let _ = static_symbol(&file[..cut], &module(), "interp_head");
+        }
+    }
 }

@@ -73,9 +73,8 @@ pub(in crate::dump) fn read(data: &[u8]) -> Result<Headers, OpenProblem> {
     if !data.starts_with(&elf::ELFMAG) {
         return Err(OpenProblem::NotElf);
     }
-    check_ident(data)?;
+    check_kind(data)?;
     let header: &FileHeader64<LE> = data.read_at(0).map_err(|()| OpenProblem::HeaderCutOff)?;
-    check_type(header.e_type.get(LE))?;
     if header.e_machine.get(LE) != elf::EM_X86_64 {
         return Err(OpenProblem::Unsupported {
             machine: machine_name(header.e_machine.get(LE)),
@@ -199,15 +198,25 @@ fn slice_up_to(data: &[u8], offset: u64, size: u64) -> &[u8] {
     data.get(start..end).unwrap_or_default()
 }
 
-fn check_ident(data: &[u8]) -> Result<(), OpenProblem> {
+/// Refuses all but 64-bit little-endian cores.
+fn check_kind(data: &[u8]) -> Result<(), OpenProblem> {
     const CLASS: usize = 4;
-    const DATA: usize = 5;
-    let (Some(&class), Some(&encoding)) = (data.get(CLASS), data.get(DATA)) else {
+    const ENCODING: usize = 5;
+    const TYPE: usize = 16;
+    let (Some(&class), Some(&encoding), Some(&file_type)) =
+        (data.get(CLASS), data.get(ENCODING), data.get(TYPE..).and_then(<[u8]>::first_chunk))
+    else {
         return Err(OpenProblem::HeaderCutOff);
     };
+    let big_endian = encoding == elf::ELFDATA2MSB.0;
+    check_type(FileType(if big_endian {
+        u16::from_be_bytes(file_type)
+    } else {
+        u16::from_le_bytes(file_type)
+    }))?;
     let unsupported =
         |machine: &str, missing| Err(OpenProblem::Unsupported { machine: machine.to_owned(), missing });
-    if encoding == elf::ELFDATA2MSB.0 {
+    if big_endian {
         unsupported("big-endian", "all numbers are read as little-endian")
     } else if class == elf::ELFCLASS32.0 {
         unsupported("32-bit", "pointers are read as 8 bytes")

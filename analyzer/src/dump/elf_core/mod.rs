@@ -2,6 +2,7 @@
 
 mod command_line;
 mod headers;
+mod loaded;
 mod modules;
 mod notes;
 mod x86_64;
@@ -47,17 +48,22 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     warnings.append(&mut notes.warnings);
     let dumped = Regions::new(headers.segments.iter().map(|segment| dumped_region(segment, data)).collect());
     let memory = RecordingMemory::new(&dumped);
-    let in_main_program =
-        [AT_PHDR, AT_ENTRY].map(|key| notes.auxiliary_value(key)).into_iter().flatten().collect::<Vec<_>>();
+    let mut in_main_program =
+        Vec::from_iter([AT_PHDR, AT_ENTRY].iter().filter_map(|key| notes.auxiliary_value(*key)));
+    if !notes.has_files {
+        warnings.push(
+            "the dump does not say which files were mapped (no NT_FILE): memory was asked instead".to_owned(),
+        );
+        let loaded = loaded::list(&headers.segments, &memory, started_by(&memory, &notes).as_deref());
+        notes.files = loaded.files;
+        in_main_program.extend(loaded.main.map(|main| main.0));
+    }
     let modules = modules::list(&notes.files, &headers.segments, &memory, &in_main_program);
     if modules.cut {
         warnings.push(format!("only the first {} modules were told apart", modules.modules.len()));
     }
     if headers.truncated {
         warnings.push(truncation(&headers, data));
-    }
-    if !notes.has_files {
-        warnings.push("the dump does not say which files were mapped (no NT_FILE)".to_owned());
     }
     let main = modules.modules.first().filter(|_| modules.main_known);
     let executable = executable(&memory, &notes, main);
@@ -108,11 +114,14 @@ fn truncation(headers: &Headers, data: &[u8]) -> String {
 
 /// The path of the main program: that of its module, else the name it was started by.
 fn executable(memory: &dyn Memory, notes: &Notes, main: Option<&Module>) -> Option<String> {
-    if let Some(main) = main {
-        return Some(main.path.clone());
-    }
+    let name = || started_by(memory, notes).map(|name| String::from_utf8_lossy(&name).into_owned());
+    main.map(|main| main.path.clone()).filter(|path| !path.is_empty()).or_else(name)
+}
+
+/// The name that `execve` was given.
+fn started_by(memory: &dyn Memory, notes: &Notes) -> Option<Vec<u8>> {
     let name = memory.c_string(Address(notes.auxiliary_value(AT_EXECFN)?), MAX_PATH).ok()?;
-    (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned())
+    (!name.is_empty()).then_some(name)
 }
 
 /// The arguments, from the stack, else as far as `NT_PRPSINFO` has them.

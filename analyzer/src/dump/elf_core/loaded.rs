@@ -1,0 +1,106 @@
+//! The modules of a core that does not say which files were mapped: qemu's, a truncated one of gcore's, or one of a
+//! process with more mappings than the kernel lists.
+//!
+//! The ELF headers in memory say where each module lies, and the loader's list of link maps (`struct r_debug` and
+//! `struct link_map` of glibc's and musl's link.h) says which files they are.
+
+use super::headers::Segment;
+use super::notes::FileMapping;
+use crate::addr::Address;
+use crate::memory::{Memory, PAGE_SIZE};
+use crate::process::image::Image;
+use object::LittleEndian as LE;
+use object::elf;
+
+/// How many link maps are followed.
+const MAX_LINK_MAPS: usize = 1 << 16;
+/// The longest path that is read, in bytes: the kernel's `PATH_MAX`.
+const MAX_PATH: usize = 4096;
+
+/// A module, as its own headers describe it.
+struct Loaded {
+    base: Address,
+    end: Address,
+    /// The parts of its file that the loader mapped.
+    parts: Vec<FileMapping>,
+    /// Where the loader left its `struct r_debug`, in a main program.
+    debug: Option<Address>,
+    /// The name it was built with.
+    so_name: Option<Vec<u8>>,
+}
+
+/// What memory tells of the mapped files.
+pub(super) struct LoadedFiles {
+    /// Ascending by address. A path is empty where nobody knows it.
+    pub(super) files: Vec<FileMapping>,
+    /// Where the main program lies.
+    pub(super) main: Option<Address>,
+}
+
+/// Looks for ELF headers where segments begin. A main program whose path nobody knows gets `executable`.
+pub(super) fn list(segments: &[Segment], memory: &dyn Memory, executable: Option<&[u8]>) -> LoadedFiles {
+    let mut modules = Vec::<Loaded>::new();
+    for segment in segments.iter().filter(|segment| segment.file_size > 0) {
+        let base = Address(segment.start);
+        if modules.last().is_none_or(|last| last.end <= base)
+            && let Some(module) = loaded_at(memory, base)
+        {
+            modules.push(module);
+        }
+    }
+    let paths = link_maps(memory, &modules);
+    let main = modules.iter().find(|module| module.debug.is_some()).map(|module| module.base);
+    let mut files = Vec::new();
+    for module in modules {
+        let in_module = |dynamic: Address| module.base <= dynamic && dynamic < module.end;
+        let path = paths.iter().find(|(dynamic, _)| in_module(*dynamic)).map(|(_, path)| path.as_slice());
+        let own_name = module.so_name.as_deref().or(executable.filter(|_| module.debug.is_some()));
+        let path = path.filter(|path| !path.is_empty()).or(own_name).unwrap_or_default();
+        files.extend(module.parts.into_iter().map(|part| FileMapping { path: path.to_vec(), ..part }));
+    }
+    LoadedFiles { files, main }
+}
+
+fn loaded_at(memory: &dyn Memory, base: Address) -> Option<Loaded> {
+    let image = Image::read(memory, base).ok()?;
+    let bias = image.load_bias();
+    let mut parts = Vec::new();
+    for header in image.segments(elf::PT_LOAD).filter(|header| header.p_filesz.get(LE) > 0) {
+        let address = header.p_vaddr.get(LE).wrapping_add(bias);
+        let within_page = address % PAGE_SIZE;
+        let start = address - within_page;
+        let end = address.checked_add(header.p_filesz.get(LE))?.checked_next_multiple_of(PAGE_SIZE)?;
+        let file_offset = header.p_offset.get(LE).checked_sub(within_page)?;
+        parts.push(FileMapping { start, end, file_offset, path: Vec::new() });
+    }
+    let dynamic = image.dynamic().unwrap_or_default();
+    let value = |wanted| dynamic.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
+    let strings = value(elf::DT_STRTAB).map(|strings| image.dynamic_address(image.end(), strings));
+    let so_name = strings
+        .zip(value(elf::DT_SONAME))
+        .and_then(|(strings, offset)| memory.c_string(strings.add(offset), MAX_PATH).ok());
+    let debug = value(elf::DT_DEBUG).map(Address).filter(|debug| !debug.is_null());
+    Some(Loaded { base, end: image.end(), parts, debug, so_name })
+}
+
+/// Where each loaded file has its dynamic section, and its path; empty for the main program.
+fn link_maps(memory: &dyn Memory, modules: &[Loaded]) -> Vec<(Address, Vec<u8>)> {
+    const R_MAP: u64 = 8;
+    const L_NAME: u64 = 8;
+    const L_LD: u64 = 16;
+    const L_NEXT: u64 = 24;
+    let mut found = Vec::new();
+    let debug = modules.iter().find_map(|module| module.debug);
+    let mut next = debug.and_then(|debug| memory.pointer(debug.add(R_MAP)).ok());
+    while let Some(link_map) = next.filter(|link_map| !link_map.is_null())
+        && found.len() < MAX_LINK_MAPS
+    {
+        let field = |offset| memory.pointer(link_map.add(offset)).ok();
+        let path = field(L_NAME).and_then(|name| memory.c_string(name, MAX_PATH).ok()).unwrap_or_default();
+        if let Some(dynamic) = field(L_LD) {
+            found.push((dynamic, path));
+        }
+        next = field(L_NEXT);
+    }
+    found
+}
