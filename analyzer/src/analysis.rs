@@ -51,7 +51,12 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeE
 }
 
 /// Reads a dump that is open, through any memory that serves it.
-pub(crate) fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: &AnalyzeOptions) -> Report {
+pub(crate) fn report(
+    dump: &Dump,
+    memory: &dyn Memory,
+    registry: &LayoutRegistry,
+    options: &AnalyzeOptions,
+) -> Report {
     let process = dump.process();
     let located = runtime::locate(dump, memory, registry);
     let mut report = Report {
@@ -98,15 +103,27 @@ fn process_of(process: &ProcessInfo) -> report::Process {
     }
 }
 
-fn read_python(memory: &dyn Memory, process: &ProcessInfo, found: &Runtime, options: &AnalyzeOptions, report: &mut Report) {
+fn read_python(
+    memory: &dyn Memory,
+    process: &ProcessInfo,
+    found: &Runtime,
+    options: &AnalyzeOptions,
+    report: &mut Report,
+) {
     let inspector = Inspector::new(memory, &found.layout);
     let (states, problems) = stack::interpreter_states(&inspector, found.address);
     for problem in problems {
         inspector.note_gap(problem.gap("the list of interpreters and threads"));
     }
-    info!("{} interpreters, {} thread states", states.len(), states.iter().map(|state| state.threads.len()).sum::<usize>());
+    info!(
+        "{} interpreters, {} thread states",
+        states.len(),
+        states.iter().map(|state| state.threads.len()).sum::<usize>()
+    );
     inspector.set_live_threads(states.iter().flat_map(|state| &state.threads).map(|thread| thread.thread_id));
-    if let Some(modules) = states.first().and_then(|state| inspector.dict_get(state.sysdict, "modules").ok().flatten()) {
+    if let Some(modules) =
+        states.first().and_then(|state| inspector.dict_get(state.sysdict, "modules").ok().flatten())
+    {
         inspector.set_sys_modules(modules);
     }
     let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));

@@ -90,7 +90,8 @@ fn place(thread: &Thread) -> String {
         (Some(name), None) => format!(" in thread \"{name}\""),
         (None, None) => String::new(),
     };
-    let at = thread.frames.iter().find(|frame| frame.kind == FrameKind::Python).map(line_of).unwrap_or_default();
+    let at =
+        thread.frames.iter().find(|frame| frame.kind == FrameKind::Python).map(line_of).unwrap_or_default();
     let exceptions = thread.exceptions.as_ref();
     let during = match exceptions.and_then(|exceptions| exceptions.raising.as_ref()) {
         Some(raising) => format!(", raising {}", headline(raising)),
@@ -103,7 +104,12 @@ fn place(thread: &Thread) -> String {
 }
 
 fn line_of(frame: &Frame) -> String {
-    let function = frame.qualname.as_ref().or(frame.function.as_ref()).map(|name| format!(" in {name}")).unwrap_or_default();
+    let function = frame
+        .qualname
+        .as_ref()
+        .or(frame.function.as_ref())
+        .map(|name| format!(" in {name}"))
+        .unwrap_or_default();
     let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
     format!(" at {}{line}{function}", frame.file.as_deref().unwrap_or("?"))
 }
@@ -119,6 +125,7 @@ fn headline(exception: &Exception) -> String {
 fn exception_details(thread: &Thread) -> Vec<String> {
     let Some(exceptions) = &thread.exceptions else { return Vec::new() };
     let raising = exceptions.raising.iter().map(|exception| format!("in flight: {}", headline(exception)));
-    let handling = exceptions.handling.iter().map(|exception| format!("being handled: {}", headline(exception)));
+    let handling =
+        exceptions.handling.iter().map(|exception| format!("being handled: {}", headline(exception)));
     raising.chain(handling).collect()
 }

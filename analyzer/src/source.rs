@@ -30,7 +30,11 @@ impl<'a> SourceFiles<'a> {
         for thread in &mut report.threads {
             self.fill_frames(&mut thread.frames);
             for exceptions in thread.exceptions.iter_mut() {
-                exceptions.handling.iter_mut().chain(&mut exceptions.raising).for_each(|exception| self.fill_exception(exception));
+                exceptions
+                    .handling
+                    .iter_mut()
+                    .chain(&mut exceptions.raising)
+                    .for_each(|exception| self.fill_exception(exception));
             }
         }
         for interpreter in report.python.iter_mut().flat_map(|python| &mut python.interpreters) {

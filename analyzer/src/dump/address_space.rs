@@ -59,7 +59,8 @@ impl<'a, F: Fn(usize) -> &'a ModuleFile + Copy + 'a> Layout<'a, '_, F> {
             let backing = match mapping.module {
                 Some(module) if segment.is_none_or(|segment| !segment.writable) => {
                     let offset = mapping.file_offset.saturating_add(mapped_start - mapping.start);
-                    self.file_backing(module, offset, mapped_end - mapped_start, cause)
+                    let distance = mapping.distance.saturating_add(mapped_start - mapping.start);
+                    self.file_backing(module, distance, offset, mapped_end - mapped_start, cause)
                 }
                 _ => Backing::Absent(cause),
             };
@@ -71,11 +72,18 @@ impl<'a, F: Fn(usize) -> &'a ModuleFile + Copy + 'a> Layout<'a, '_, F> {
         }
     }
 
-    /// `size` bytes from `offset` of a module's file; missing for `cause` where the process may have changed them.
-    fn file_backing(&self, module: usize, offset: u64, size: u64, cause: FaultCause) -> Backing<'a> {
+    /// `size` bytes from `offset` of a module's file, mapped `distance` bytes behind its base; missing for `cause` where the process may have changed them.
+    fn file_backing(
+        &self,
+        module: usize,
+        distance: u64,
+        offset: u64,
+        size: u64,
+        cause: FaultCause,
+    ) -> Backing<'a> {
         let file = self.file;
         Backing::Lazy(LazyBytes::new(move || match file(module) {
-            ModuleFile::Found(found) => found.unchanging_bytes(offset, size).ok_or(cause),
+            ModuleFile::Found(found) => found.unchanging_bytes(distance, offset, size).ok_or(cause),
             ModuleFile::NotFound { .. } => Err(FaultCause::FileMissing),
         }))
     }

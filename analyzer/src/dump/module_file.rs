@@ -1,6 +1,7 @@
 //! Finding the files that were mapped into the process, and making sure that they are the same files.
 
 use super::input::{self, Opened};
+use crate::memory::PAGE_SIZE;
 use crate::process::image::build_id_in_notes;
 use crate::process::{Module, hex};
 use memmap2::Mmap;
@@ -76,25 +77,25 @@ impl FoundFile {
         &self.bytes
     }
 
-    /// The bytes from `offset`, at most `size` of them, unless the file says that its loader maps a part of them
-    /// writable: then the process may have changed them.
-    pub(super) fn unchanging_bytes(&self, offset: u64, size: u64) -> Option<&[u8]> {
-        let end = offset.checked_add(size)?;
+    /// The bytes from `offset`, at most `size` of them, mapped `distance` bytes from where the module begins in memory;
+    /// unless the loader maps something writable there: then the process may have changed them. It is the addresses
+    /// that tell, as the last page of a read-only segment and the first of a writable one are often one page of the file.
+    pub(super) fn unchanging_bytes(&self, distance: u64, offset: u64, size: u64) -> Option<&[u8]> {
         let header = FileHeader64::<LE>::parse(self.bytes()).ok()?;
         let program_headers = header.program_headers(LE, self.bytes()).ok()?;
-        let writable = program_headers.iter().any(|segment| {
-            let (start, size) = segment.file_range(LE);
-            segment.p_type(LE) == elf::PT_LOAD
-                && segment.p_flags(LE).0 & elf::PF_W.0 != 0
-                && size > 0
-                && start < end
-                && offset < start.saturating_add(size)
+        let loads = || program_headers.iter().filter(|segment| segment.p_type(LE) == elf::PT_LOAD);
+        let first = loads().map(|segment| segment.p_vaddr(LE)).min()? & !(PAGE_SIZE - 1);
+        let start = first.checked_add(distance)?;
+        let end = start.checked_add(size)?;
+        let writable = loads().filter(|segment| segment.p_flags(LE).0 & elf::PF_W.0 != 0).any(|segment| {
+            let from = segment.p_vaddr(LE) & !(PAGE_SIZE - 1);
+            from < end && start < segment.p_vaddr(LE).saturating_add(segment.p_memsz(LE))
         });
         if writable {
             return None;
         }
-        let start = usize::try_from(offset).ok()?.min(self.bytes.len());
-        let end = usize::try_from(end).unwrap_or(usize::MAX).min(self.bytes.len());
+        let end = usize::try_from(offset.checked_add(size)?).unwrap_or(usize::MAX).min(self.bytes.len());
+        let start = usize::try_from(offset).ok()?.min(end);
         self.bytes.get(start..end)
     }
 }

@@ -87,7 +87,8 @@ impl DebugOffsets {
         let hexversion = u32::try_from(version).map_err(|_| unknown())?;
         let [major, minor, ..] = hexversion.to_be_bytes();
         let (_, text) = MAPS.iter().find(|(python, _)| *python == (major, minor)).ok_or_else(unknown)?;
-        let map: Map = serde_yaml::from_str(text).map_err(|error| DebugOffsetsError::Map(error.to_string()))?;
+        let map: Map =
+            serde_yaml::from_str(text).map_err(|error| DebugOffsetsError::Map(error.to_string()))?;
         let free_threaded = memory.u64(runtime.add(16))?;
         if free_threaded > 1 {
             return Err(DebugOffsetsError::Implausible {
@@ -139,7 +140,8 @@ impl DebugOffsets {
         }
         let size = *size;
         for (field_name, sum) in &map.fields {
-            let field = structs.field_mut(name, field_name).ok_or_else(|| unknown(&format!(".{field_name}")))?;
+            let field =
+                structs.field_mut(name, field_name).ok_or_else(|| unknown(&format!(".{field_name}")))?;
             let value = self.evaluate(sum)?;
             let Some(place) = &mut field.place else {
                 differences.push(format!("{field} is at {value}; the table has no such field"));
@@ -206,9 +208,10 @@ fn read_members(
             let name = name.as_str().ok_or_else(|| DebugOffsetsError::Map(format!("a name in {group}")))?;
             let what = format!("{group}.{name}");
             let value = memory.u64(at)?;
-            let value = u32::try_from(value).ok().filter(|&value| value <= STRUCT_LIMIT).ok_or_else(|| {
-                DebugOffsetsError::Implausible { what: what.clone(), value, why: "beyond any struct" }
-            })?;
+            let value =
+                u32::try_from(value).ok().filter(|&value| value <= STRUCT_LIMIT).ok_or_else(|| {
+                    DebugOffsetsError::Implausible { what: what.clone(), value, why: "beyond any struct" }
+                })?;
             members.insert(what, value);
             at = at.add(8);
         }
@@ -238,9 +241,10 @@ mod tests {
 
     /// `_Py_DebugOffsets` of CPython 3.13.0 on x86-64 Linux, from its `_PyRuntime`.
     const MEMBERS: [u64; 70] = [
-        283_320, 608, 632, 194_968, 7272, 7264, 7344, 7400, 7656, 7640, 7648, 16, 7752, 0, 7768, 7760, 304, 0, 8,
-        16, 72, 152, 160, 232, 32, 80, 8, 0, 56, 72, 70, 208, 112, 120, 128, 136, 68, 52, 96, 104, 200, 16, 8, 416,
-        24, 88, 168, 32, 24, 16, 40, 24, 16, 48, 32, 40, 24, 16, 32, 16, 24, 40, 16, 32, 64, 32, 16, 40, 240, 200,
+        283_320, 608, 632, 194_968, 7272, 7264, 7344, 7400, 7656, 7640, 7648, 16, 7752, 0, 7768, 7760, 304,
+        0, 8, 16, 72, 152, 160, 232, 32, 80, 8, 0, 56, 72, 70, 208, 112, 120, 128, 136, 68, 52, 96, 104, 200,
+        16, 8, 416, 24, 88, 168, 32, 24, 16, 40, 24, 16, 48, 32, 40, 24, 16, 32, 16, 24, 40, 16, 32, 64, 32,
+        16, 40, 240, 200,
     ];
 
     /// The positions in [`MEMBERS`] of `thread_state.size`, `.current_frame`, and of
@@ -363,7 +367,9 @@ mod tests {
         for hexversion in [0u64, 0x030c_00f0, 0x0310_00f0, 0x1_030d_00f0, u64::MAX] {
             let mut other = bytes();
             other[8..16].copy_from_slice(&hexversion.to_le_bytes());
-            assert!(matches!(read(&other), Err(DebugOffsetsError::UnknownVersion(found)) if found == hexversion));
+            assert!(
+                matches!(read(&other), Err(DebugOffsetsError::UnknownVersion(found)) if found == hexversion)
+            );
         }
         let mut threads = bytes();
         threads[16] = 2;

@@ -34,7 +34,9 @@ pub struct Fit {
 impl Fit {
     /// Whether this one is to be preferred.
     pub fn is_better_than(&self, other: &Fit) -> bool {
-        let rate = |fit: &Fit| (fit.version.is_some(), u64::from(fit.passed) * 1000 / u64::from(fit.made.max(1)), fit.passed);
+        let rate = |fit: &Fit| {
+            (fit.version.is_some(), u64::from(fit.passed) * 1000 / u64::from(fit.made.max(1)), fit.passed)
+        };
         rate(self) > rate(other)
     }
 
@@ -70,11 +72,19 @@ pub(super) fn fit(memory: &dyn Memory, layout: &Layout, runtime: Address, proces
     fit
 }
 
-fn judge(inspector: &Inspector<'_>, runtime: Address, process: &ProcessInfo, fit: &mut Fit) -> Result<(), Unreadable> {
+fn judge(
+    inspector: &Inspector<'_>,
+    runtime: Address,
+    process: &ProcessInfo,
+    fit: &mut Fit,
+) -> Result<(), Unreadable> {
     let (states, problems) = interpreter_states(inspector, runtime);
     let nonsense = |at, what: &str| Unreadable::Nonsense { at, what: what.to_owned() };
     let Some(state) = states.first() else {
-        return Err(problems.into_iter().next().unwrap_or_else(|| nonsense(runtime, "no interpreter is initialised")));
+        return Err(problems
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| nonsense(runtime, "no interpreter is initialised")));
     };
     for problem in &problems {
         // Missing bytes are the dump's fault, not the layout's.
@@ -83,7 +93,8 @@ fn judge(inspector: &Inspector<'_>, runtime: Address, process: &ProcessInfo, fit
     judge_sys(inspector, state, fit)?;
     for thread in states.iter().flat_map(|state| &state.threads) {
         let known = process.threads.iter().any(|native| {
-            native.thread_pointer == Some(Address(thread.thread_id)) || Some(u64::from(native.tid)) == thread.native_thread_id
+            native.thread_pointer == Some(Address(thread.thread_id))
+                || Some(u64::from(native.tid)) == thread.native_thread_id
         });
         fit.check(known);
     }
@@ -125,7 +136,9 @@ fn judge_sys(inspector: &Inspector<'_>, state: &InterpreterState, fit: &mut Fit)
     let (major, minor) = hexversion.python();
     if !fit.check((major, minor) == inspector.layout.python) {
         let (table_major, table_minor) = inspector.layout.python;
-        return Err(nonsense(format!("sys.hexversion says {major}.{minor}, the table is for {table_major}.{table_minor}")));
+        return Err(nonsense(format!(
+            "sys.hexversion says {major}.{minor}, the table is for {table_major}.{table_minor}"
+        )));
     }
     fit.version = Some(hexversion.to_string());
     fit.version_at = Some(version);

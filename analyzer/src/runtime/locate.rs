@@ -54,7 +54,13 @@ fn rank(module: &Module, index: usize) -> u8 {
     }
 }
 
-fn candidate(memory: &dyn Memory, module: &Module, address: Address, method: &'static str, what: &str) -> Candidate {
+fn candidate(
+    memory: &dyn Memory,
+    module: &Module,
+    address: Address,
+    method: &'static str,
+    what: &str,
+) -> Candidate {
     Candidate {
         address,
         evidence: Evidence { method, detail: format!("{what} of {}", module.path), address: Some(address) },

@@ -96,7 +96,9 @@ fn understand(
                         detail: format!("_Py_DebugOffsets of {}", HexVersion(offsets.hexversion)),
                         address: Some(candidate.address),
                     });
-                    warnings.extend(differences.into_iter().map(|difference| format!("_Py_DebugOffsets: {difference}")));
+                    warnings.extend(
+                        differences.into_iter().map(|difference| format!("_Py_DebugOffsets: {difference}")),
+                    );
                 }
                 Err(error) => warnings.push(format!("_Py_DebugOffsets not used: {error}")),
             },

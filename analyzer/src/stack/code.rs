@@ -74,10 +74,14 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
     let layout = &inspector.layout.structs.PyCodeObject;
     let class = inspector.type_of(address)?;
     if class.name != "code" {
-        return Err(Unreadable::Nonsense { at: address, what: format!("a {} object instead of a code object", class.name) });
+        return Err(Unreadable::Nonsense {
+            at: address,
+            what: format!("a {} object instead of a code object", class.name),
+        });
     }
     let text = |field: Field| inspector.string(inspector.non_null(address, field)?);
-    let model = inspector.layout.line_table_model().ok_or(Unreadable::NoField("PyCodeObject.co_linetable"))?;
+    let model =
+        inspector.layout.line_table_model().ok_or(Unreadable::NoField("PyCodeObject.co_linetable"))?;
     let table = match model {
         LineTableModel::Lnotab => layout.co_lnotab,
         LineTableModel::Linetable310 | LineTableModel::LocationTable => layout.co_linetable,
@@ -90,7 +94,11 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         file: text(layout.co_filename)?,
         variables: read_variables(inspector, address)?,
         optimized: inspector.uint(address, layout.co_flags)? & OPTIMIZED != 0,
-        instructions: if adaptive { inspector.field_address(address, layout.co_code_adaptive)? } else { Address::NULL },
+        instructions: if adaptive {
+            inspector.field_address(address, layout.co_code_adaptive)?
+        } else {
+            Address::NULL
+        },
         first_traceable: if layout._co_firsttraceable.exists() {
             inspector.int(address, layout._co_firsttraceable)? * 2
         } else {
@@ -132,7 +140,8 @@ fn read_variables(inspector: &Inspector<'_>, code: Address) -> Result<Vec<Variab
                 .collect())
         }
         VariablesModel::Tuples => {
-            let local = names(layout.co_varnames)?.into_iter().enumerate().map(|(index, name)| (name, plain(index)));
+            let local =
+                names(layout.co_varnames)?.into_iter().enumerate().map(|(index, name)| (name, plain(index)));
             let cells = names(layout.co_cellvars)?.into_iter().map(|name| (name, LocalKind::Cell));
             let free = names(layout.co_freevars)?.into_iter().map(|name| (name, LocalKind::Free));
             Ok(local.chain(cells).chain(free).map(|(name, kind)| Variable { name, kind }).collect())

@@ -77,7 +77,8 @@ impl Stacks<'_, '_> {
         let before = chain.left;
         exception.cause = self.related(fields.cause, chain);
         let shared = fields.cause == fields.context && before - chain.left <= MAX_SHARED;
-        exception.context = if shared { exception.cause.clone() } else { self.related(fields.context, chain) };
+        exception.context =
+            if shared { exception.cause.clone() } else { self.related(fields.context, chain) };
         chain.path.pop();
         exception
     }
@@ -113,12 +114,16 @@ impl Stacks<'_, '_> {
         let layout = &inspector.layout.structs.PyTracebackObject;
         let class = inspector.type_of(at)?;
         if class.name != "traceback" {
-            return Err(Unreadable::Nonsense { at, what: format!("a {} object instead of a traceback", class.name) });
+            return Err(Unreadable::Nonsense {
+                at,
+                what: format!("a {} object instead of a traceback", class.name),
+            });
         }
         let raw = self.frame_object(inspector.non_null(at, layout.tb_frame)?)?;
         // From 3.11 the line may be -1: not yet looked up, `tb_lineno_get` in Python/traceback.c does.
         let line = u32::try_from(inspector.int(at, layout.tb_lineno)?).ok().filter(|&line| line > 0);
-        let last_instruction = inspector.int(at, layout.tb_lasti)? * inspector.layout.bytes_per_traceback_lasti();
+        let last_instruction =
+            inspector.int(at, layout.tb_lasti)? * inspector.layout.bytes_per_traceback_lasti();
         let frame = self.frame(&RawFrame { line, last_instruction, ..raw })?;
         Ok((frame, inspector.pointer(at, layout.tb_next)?))
     }
@@ -168,7 +173,10 @@ impl Stacks<'_, '_> {
         } else if inspector.is_str_object(value)? {
             inspector.string(value)
         } else {
-            Err(Unreadable::Nonsense { at: value, what: "not yet made: the argument is no string".to_owned() })
+            Err(Unreadable::Nonsense {
+                at: value,
+                what: "not yet made: the argument is no string".to_owned(),
+            })
         };
         Ok(Exception {
             type_name: inspector.type_info(class)?.name.clone(),
@@ -192,13 +200,17 @@ impl Stacks<'_, '_> {
         let mut seen = HashSet::new();
         while !at.is_null() {
             if out.len() >= MAX_HANDLING || !seen.insert(at) {
-                return Err(Unreadable::Nonsense { at, what: "the stack of handled exceptions does not end".to_owned() });
+                return Err(Unreadable::Nonsense {
+                    at,
+                    what: "the stack of handled exceptions does not end".to_owned(),
+                });
             }
             let item = &layout.PyErrStackItem;
             let value = inspector.pointer(at, item.exc_value)?;
             if !value.is_null() && !inspector.is_none(value)? {
                 let mut exception = self.exception(value);
-                if inspector.layout.handled_model() == HandledModel::Triple && exception.traceback.is_empty() {
+                if inspector.layout.handled_model() == HandledModel::Triple && exception.traceback.is_empty()
+                {
                     exception.traceback = self.traceback(inspector.pointer(at, item.exc_traceback)?);
                 }
                 out.push(exception);

@@ -48,7 +48,11 @@ impl Stacks<'_, '_> {
         };
         while !at.is_null() {
             if frames.len() >= MAX_FRAMES || !seen.insert(at) {
-                let what = if frames.len() >= MAX_FRAMES { "more frames than are followed" } else { "the frames form a circle" };
+                let what = if frames.len() >= MAX_FRAMES {
+                    "more frames than are followed"
+                } else {
+                    "the frames form a circle"
+                };
                 return (frames, Some(Unreadable::Nonsense { at, what: what.to_owned() }));
             }
             match self.link(at) {
@@ -108,7 +112,8 @@ impl Stacks<'_, '_> {
             frame.is_entry = Some(inspector.uint(at, layout.is_entry)? != 0);
         }
         // `_PyFrame_IsIncomplete`: a frame that is still being set up, which Python does not show either.
-        let incomplete = owner != OWNED_BY_GENERATOR && frame.last_instruction < self.code(frame.code)?.first_traceable;
+        let incomplete =
+            owner != OWNED_BY_GENERATOR && frame.last_instruction < self.code(frame.code)?.first_traceable;
         Ok(Link { frame: (!incomplete).then_some(frame), previous })
     }
 

@@ -124,14 +124,20 @@ mod tests {
     fn the_location_table_has_entries_of_every_kind() {
         let bytes = [
             0x80 | 10 << 3, // one unit on line +0, columns follow
-            1, 2,
+            1,
+            2,
             0x80 | 12 << 3 | 1, // two units on line +2
-            1, 2,
+            1,
+            2,
             0x80 | 15 << 3, // one unit without a line
             0x80 | 14 << 3, // long: line delta -3
-            7, 0, 1, 1,
+            7,
+            0,
+            1,
+            1,
             0x80 | 13 << 3, // no column: line delta +70
-            0x40 | 12, 2,
+            0x40 | 12,
+            2,
             0x80, // short form
             3,
         ];
@@ -143,6 +149,10 @@ mod tests {
     #[test]
     fn a_cut_or_endless_table_has_no_line() {
         assert_eq!(table(LineTableModel::LocationTable, &[0x80 | 14 << 3]).line(0), None);
-        assert_eq!(table(LineTableModel::LocationTable, &[[0x80 | 13 << 3].as_slice(), &[0x7f; 40]].concat()).line(0), None);
+        assert_eq!(
+            table(LineTableModel::LocationTable, &[[0x80 | 13 << 3].as_slice(), &[0x7f; 40]].concat())
+                .line(0),
+            None
+        );
     }
 }

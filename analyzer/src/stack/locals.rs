@@ -33,7 +33,8 @@ impl Stacks<'_, '_> {
                 }),
                 Ok(None) => {}
                 Err(error) => {
-                    self.inspector.note_gap(error.gap(format!("the variable {} of {}", variable.name, code.name)));
+                    self.inspector
+                        .note_gap(error.gap(format!("the variable {} of {}", variable.name, code.name)));
                 }
             }
         }
@@ -44,7 +45,10 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let class = inspector.type_of(names)?;
         if !class.is_dict() {
-            return Err(Unreadable::Nonsense { at: names, what: format!("a namespace of type {}", class.name) });
+            return Err(Unreadable::Nonsense {
+                at: names,
+                what: format!("a namespace of type {}", class.name),
+            });
         }
         let mut named = Vec::new();
         for (key, value) in inspector.dict_entries(names, MAX_NAMES)?.pairs {

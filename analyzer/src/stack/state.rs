@@ -34,18 +34,23 @@ pub struct InterpreterState {
 }
 
 /// All interpreters of the runtime at `runtime`, in the order of the list, and what ended a list early.
-pub(crate) fn interpreter_states(inspector: &Inspector<'_>, runtime: Address) -> (Vec<InterpreterState>, Vec<Unreadable>) {
+pub(crate) fn interpreter_states(
+    inspector: &Inspector<'_>,
+    runtime: Address,
+) -> (Vec<InterpreterState>, Vec<Unreadable>) {
     let layout = &inspector.layout.structs;
     let mut states = Vec::new();
     let mut problems = Vec::new();
     let mut seen = HashSet::new();
-    let mut at = inspector.pointer(runtime, layout.PyRuntimeState.interpreters_head).unwrap_or_else(|error| {
-        problems.push(error);
-        Address::NULL
-    });
+    let mut at =
+        inspector.pointer(runtime, layout.PyRuntimeState.interpreters_head).unwrap_or_else(|error| {
+            problems.push(error);
+            Address::NULL
+        });
     while !at.is_null() {
         if states.len() >= MAX_INTERPRETERS || !seen.insert(at) {
-            problems.push(Unreadable::Nonsense { at, what: "the list of interpreters does not end".to_owned() });
+            problems
+                .push(Unreadable::Nonsense { at, what: "the list of interpreters does not end".to_owned() });
             break;
         }
         match interpreter_state(inspector, at, &mut problems) {
@@ -77,7 +82,11 @@ fn interpreter_state(
     Ok((state, inspector.pointer(at, layout.next)?))
 }
 
-fn thread_states(inspector: &Inspector<'_>, interpreter: Address, problems: &mut Vec<Unreadable>) -> Vec<ThreadState> {
+fn thread_states(
+    inspector: &Inspector<'_>,
+    interpreter: Address,
+    problems: &mut Vec<Unreadable>,
+) -> Vec<ThreadState> {
     let layout = &inspector.layout.structs;
     let mut threads = Vec::new();
     let mut seen = HashSet::new();
@@ -86,10 +95,16 @@ fn thread_states(inspector: &Inspector<'_>, interpreter: Address, problems: &mut
         while !at.is_null() {
             let owner = inspector.pointer(at, layout.PyThreadState.interp)?;
             if owner != interpreter {
-                return Err(Unreadable::Nonsense { at, what: format!("a thread state of the interpreter {owner}, not {interpreter}") });
+                return Err(Unreadable::Nonsense {
+                    at,
+                    what: format!("a thread state of the interpreter {owner}, not {interpreter}"),
+                });
             }
             if threads.len() >= MAX_THREADS || !seen.insert(at) {
-                return Err(Unreadable::Nonsense { at, what: "the list of thread states does not end".to_owned() });
+                return Err(Unreadable::Nonsense {
+                    at,
+                    what: "the list of thread states does not end".to_owned(),
+                });
             }
             let native = layout.PyThreadState.native_thread_id;
             threads.push(ThreadState {
@@ -108,7 +123,11 @@ fn thread_states(inspector: &Inspector<'_>, interpreter: Address, problems: &mut
 }
 
 /// The thread state that holds the global interpreter lock of an interpreter; null where it is free.
-pub(crate) fn gil_holder(inspector: &Inspector<'_>, runtime: Address, interpreter: Address) -> Result<Address, Unreadable> {
+pub(crate) fn gil_holder(
+    inspector: &Inspector<'_>,
+    runtime: Address,
+    interpreter: Address,
+) -> Result<Address, Unreadable> {
     let layout = &inspector.layout.structs;
     match inspector.layout.gil_model() {
         GilModel::Interpreter => {
@@ -124,7 +143,11 @@ pub(crate) fn gil_holder(inspector: &Inspector<'_>, runtime: Address, interprete
 }
 
 /// Whether the cyclic garbage collector of an interpreter runs.
-pub(crate) fn is_collecting(inspector: &Inspector<'_>, runtime: Address, interpreter: Address) -> Result<bool, Unreadable> {
+pub(crate) fn is_collecting(
+    inspector: &Inspector<'_>,
+    runtime: Address,
+    interpreter: Address,
+) -> Result<bool, Unreadable> {
     let layout = &inspector.layout.structs;
     let collecting = if layout.PyInterpreterState.gc_collecting.exists() {
         inspector.int(interpreter, layout.PyInterpreterState.gc_collecting)?

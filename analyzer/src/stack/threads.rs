@@ -9,7 +9,11 @@ use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
 use std::collections::HashMap;
 
 /// The interpreters of the report.
-pub fn interpreters(stacks: &Stacks<'_, '_>, states: &[InterpreterState], main: Address) -> Vec<report::Interpreter> {
+pub fn interpreters(
+    stacks: &Stacks<'_, '_>,
+    states: &[InterpreterState],
+    main: Address,
+) -> Vec<report::Interpreter> {
     states
         .iter()
         .map(|state| report::Interpreter {
@@ -98,7 +102,9 @@ pub fn threads(
                 joined.iter_mut().skip(index).take(1).for_each(|joined| *joined = true);
             }
             let native = native.map(|(_, native)| native);
-            let tid = native.map(|native| native.tid).or(thread.native_thread_id.and_then(|id| u32::try_from(id).ok()));
+            let tid = native
+                .map(|native| native.tid)
+                .or(thread.native_thread_id.and_then(|id| u32::try_from(id).ok()));
             let holds_gil = holder.map(|holder| holder == thread.address);
             threads.push(Thread {
                 tid: tid.filter(|&tid| tid != 0),
@@ -139,7 +145,9 @@ fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> Vec<Frame> {
     for raw in &raw {
         match stacks.frame(raw) {
             Ok(frame) => frames.push(frame),
-            Err(error) => stacks.inspector.note_gap(error.gap(format!("the frame of the code object at {}", raw.code))),
+            Err(error) => {
+                stacks.inspector.note_gap(error.gap(format!("the frame of the code object at {}", raw.code)))
+            }
         }
     }
     if let Some(error) = problem {

@@ -22,6 +22,8 @@ pub(in crate::dump) struct Mapping {
     pub(in crate::dump) end: u64,
     /// Where the mapping begins in the file, in bytes.
     pub(in crate::dump) file_offset: u64,
+    /// The distance from where its module begins in memory, in bytes; 0 without a module.
+    pub(in crate::dump) distance: u64,
     /// The module it belongs to, as an index; none for a file that is not ELF.
     pub(in crate::dump) module: Option<usize>,
 }
@@ -75,13 +77,16 @@ pub(super) fn list(
             latest.insert(&file.path, index);
             Some(index)
         });
+        let mut distance = 0;
         if let Some(module) = module.and_then(|index| found.modules.get_mut(index)) {
             module.end = module.end.max(Address(file.end));
+            distance = file.start.saturating_sub(module.base.0);
         }
         found.mappings.push(Mapping {
             start: file.start,
             end: file.end,
             file_offset: file.file_offset,
+            distance,
             module,
         });
     }
