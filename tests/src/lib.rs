@@ -1,1 +1,10 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: running `pycore`, the truth that programs wrote of themselves before they died,
+//! and the comparison of the two.
+
+pub mod compare;
+pub mod cores;
+pub mod exceptions;
+pub mod program;
+pub mod tally;
+pub mod truth;
+pub mod values;

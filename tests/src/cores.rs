@@ -1,0 +1,69 @@
+//! The cores that are at hand.
+
+use std::path::{Path, PathBuf};
+
+/// A core with the truth beside it.
+#[derive(Clone, Debug)]
+pub struct RecordedCore {
+    /// `3.11.7/kernel/threads`.
+    pub name: String,
+    /// The interpreter's name, which begins with its version.
+    pub python: String,
+    /// The core.
+    pub core: PathBuf,
+    /// What the process knew of itself.
+    pub truth: PathBuf,
+}
+
+/// `fixtures`.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("fixtures")
+}
+
+/// The cores that `scripts/record-fixtures` made on this machine, by interpreter, variant and program.
+pub fn recorded() -> Vec<RecordedCore> {
+    let root = fixtures().join(".work/cores");
+    let mut found = Vec::new();
+    for python in entries(&root) {
+        for variant in entries(&root.join(&python)) {
+            for program in entries(&root.join(&python).join(&variant)) {
+                let folder = root.join(&python).join(&variant).join(&program);
+                // Written last: without it the core is not whole.
+                if folder.join("meta.json").exists() {
+                    found.push(RecordedCore {
+                        name: format!("{python}/{variant}/{program}"),
+                        python: python.clone(),
+                        core: folder.join("core"),
+                        truth: folder.join("truth.json"),
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The compressed cores that the repository holds: `fixtures/corpus/PYTHON-PROGRAM.core.zst`.
+pub fn corpus() -> Vec<RecordedCore> {
+    let root = fixtures().join("corpus");
+    let names = entries(&root);
+    let stems = names.iter().filter_map(|name| name.strip_suffix(".core.zst"));
+    stems
+        .map(|stem| RecordedCore {
+            name: stem.to_owned(),
+            python: stem.rsplit_once('-').map_or(stem, |(python, _)| python).to_owned(),
+            core: root.join(format!("{stem}.core.zst")),
+            truth: root.join(format!("{stem}.truth.json")),
+        })
+        .collect()
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}

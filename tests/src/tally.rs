@@ -1,0 +1,98 @@
+//! Counts of what was compared, over all tests.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What was compared in one core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Python frames whose function, file, line and known qualified name are right.
+    pub frames_right: usize,
+    /// Python frames that are wrong, missing or too many.
+    pub frames_wrong: usize,
+    /// Values of promised types that are as Python printed them.
+    pub values_right: usize,
+    /// Values of promised types that are not, and say so.
+    pub values_noted: usize,
+    /// Values that are wrong or missing and do not say so.
+    pub values_wrong: usize,
+    /// Values of other types, or with a Python-coded repr, that are right or say that they are not.
+    pub values_beyond: usize,
+    /// Exceptions compared.
+    pub exceptions: usize,
+}
+
+impl Tally {
+    /// Adds the counts of another core.
+    pub fn add(&mut self, other: Tally) {
+        self.frames_right += other.frames_right;
+        self.frames_wrong += other.frames_wrong;
+        self.values_right += other.values_right;
+        self.values_noted += other.values_noted;
+        self.values_wrong += other.values_wrong;
+        self.values_beyond += other.values_beyond;
+        self.exceptions += other.exceptions;
+    }
+
+    /// The share of the values of promised types that are right, from 0 to 1.
+    pub fn share_right(&self) -> f64 {
+        let all = self.values_right + self.values_noted + self.values_wrong;
+        if all == 0 { 1.0 } else { self.values_right as f64 / all as f64 }
+    }
+}
+
+/// Tallies by interpreter.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    rows: BTreeMap<(Vec<u32>, String), Tally>,
+}
+
+impl Table {
+    /// Adds the counts of a core of this interpreter, whose name begins with its version.
+    pub fn add(&mut self, python: &str, tally: Tally) {
+        let version = python.split(['.', '-']).map_while(|part| part.parse().ok()).collect();
+        self.rows.entry((version, python.to_owned())).or_default().add(tally);
+    }
+
+    /// Whether no core was compared.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The sum over all interpreters.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for tally in self.rows.values() {
+            total.add(*tally);
+        }
+        total
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9}{:>8}{:>12}",
+            "python", "frames", "wrong", "values", "noted", "wrong", "% right", "beyond", "exceptions"
+        )?;
+        let total = self.total();
+        let rows = self.rows.iter().map(|((_, name), tally)| (name.as_str(), tally));
+        for (name, tally) in rows.chain(std::iter::once(("all", &total))) {
+            writeln!(
+                f,
+                "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9.2}{:>8}{:>12}",
+                name,
+                tally.frames_right,
+                tally.frames_wrong,
+                tally.values_right,
+                tally.values_noted,
+                tally.values_wrong,
+                100.0 * tally.share_right(),
+                tally.values_beyond,
+                tally.exceptions
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Each core that `scripts/record-fixtures` made, against what its program knew of itself before it died.
+//!
+//! `TRUTH_NOTED=1` lists the values that are not as Python printed them and say so.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use pycore_tests::compare::compare;
+use pycore_tests::cores::{RecordedCore, recorded};
+use pycore_tests::program;
+use pycore_tests::tally::Table;
+use pycore_tests::truth::Truth;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The share of the values of promised types that must be as Python printed them.
+const SHARE: f64 = 0.99;
+
+#[derive(Default)]
+struct Results {
+    table: Table,
+    noted: BTreeMap<String, Vec<String>>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let results = Arc::new(Mutex::new(Results::default()));
+    let cores = recorded();
+    if cores.is_empty() {
+        eprintln!("no cores to compare: make some with scripts/record-fixtures");
+    }
+    let trials = cores.into_iter().map(|core| {
+        let results = Arc::clone(&results);
+        Trial::test(core.name.clone(), move || check(&core, &results))
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let results = results.lock().expect("no test panics while it adds its counts");
+    if results.table.is_empty() {
+        return conclusion.exit_code();
+    }
+    println!("{}", results.table);
+    if std::env::var_os("TRUTH_NOTED").is_some() {
+        for (name, noted) in &results.noted {
+            println!("{name}: {} noted\n{}", noted.len(), noted.join("\n"));
+        }
+    }
+    let share = results.table.total().share_right();
+    if share < SHARE {
+        println!("only {:.2} % of the values of promised types are right", 100.0 * share);
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+fn check(core: &RecordedCore, results: &Mutex<Results>) -> Result<(), Failed> {
+    let truth = Truth::read(&core.truth)?;
+    let path = core.core.display().to_string();
+    let arguments = [
+        "analyze",
+        &path,
+        "--format",
+        "json",
+        "--locals",
+        "--depth",
+        "20",
+        "--max-items",
+        "100000",
+        "--max-string",
+        "1000000",
+    ];
+    let run = program::run(&arguments, Duration::from_secs(60))?;
+    if run.status.code() != Some(0) {
+        return Err(format!("pycore {}: {}\n{}", arguments.join(" "), run.status, run.stderr).into());
+    }
+    let report = serde_json::from_slice(&run.stdout).map_err(|error| format!("not JSON: {error}"))?;
+    let comparison = compare(&truth, &report);
+    let mut results = results.lock().expect("no test panics while it adds its counts");
+    results.table.add(&core.python, comparison.tally);
+    let noted = comparison.noted.iter().map(|one| format!("  {one}")).collect::<Vec<_>>();
+    if !noted.is_empty() {
+        results.noted.insert(core.name.clone(), noted);
+    }
+    if comparison.mismatches.is_empty() { Ok(()) } else { Err(comparison.message().into()) }
+}
