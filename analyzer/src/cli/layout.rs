@@ -1,8 +1,9 @@
 //! `pycore layout`: tables of offsets, from interpreters with debug information.
 
+use crate::layout::check::{Comparison, compare};
 use crate::layout::dwarf::{self, Interpreter};
-use crate::layout::{Layout, STRUCTS};
-use anyhow::{Context as _, Result};
+use crate::layout::{Layout, LayoutRegistry, PackageLayout, STRUCTS, Structs};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -17,13 +18,23 @@ pub struct LayoutArgs {
 
 #[derive(Debug, Subcommand)]
 enum LayoutCommand {
+    List,
+    Show(ShowArgs),
     Extract(ExtractArgs),
+    Check(CheckArgs),
+}
+
+/// Print a built-in table
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The table's name, as `pycore layout list` prints it
+    name: String,
 }
 
 /// Make a table from the debug information of an interpreter built with -g
 ///
 /// Give the file that holds the interpreter (libpython3.x.so, or a static python) and, for the types they define,
-/// extension modules such as _datetime, _decimal, array, _queue. Nothing is run.
+/// its extension modules such as _datetime, _decimal, array, _queue. Nothing is run.
 #[derive(Debug, Args)]
 struct ExtractArgs {
     /// The interpreter and extension modules, with debug information
@@ -35,8 +46,12 @@ struct ExtractArgs {
     python: (u8, u8, String),
 
     /// The interpreter's unicodedata.unidata_version
-    #[arg(long, value_name = "X.Y.Z")]
-    unicode: String,
+    #[arg(long, value_name = "X.Y.Z", required_unless_present = "package")]
+    unicode: Option<String>,
+
+    /// Make the table of a package's structs instead
+    #[arg(long, value_name = "PACKAGE=VERSION", value_parser = package_version, requires = "name")]
+    package: Option<(String, String)>,
 
     /// The table's name [default: cpython-X.Y-lp64]
     #[arg(long)]
@@ -47,6 +62,24 @@ struct ExtractArgs {
     output: Option<PathBuf>,
 }
 
+/// Compare a table with the debug information of an interpreter
+///
+/// Exits with 1 when they differ.
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The interpreter and extension modules, with debug information
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// The built-in table to check [default: the one that differs least]
+    #[arg(long, value_name = "NAME", conflicts_with = "layout")]
+    table: Option<String>,
+
+    /// A table of your own to check
+    #[arg(long, value_name = "FILE")]
+    layout: Option<PathBuf>,
+}
+
 fn python_version(text: &str) -> Result<(u8, u8, String), String> {
     let mut parts = text.split('.').map(str::parse);
     match (parts.next(), parts.next()) {
@@ -55,28 +88,68 @@ fn python_version(text: &str) -> Result<(u8, u8, String), String> {
     }
 }
 
+fn package_version(text: &str) -> Result<(String, String), String> {
+    let (package, version) = text.split_once('=').ok_or("not of the form numpy=2.1.0")?;
+    Ok((package.to_owned(), version.to_owned()))
+}
+
 /// Runs `pycore layout`.
 ///
 /// # Errors
 /// When files cannot be read or written, or hold no usable debug information.
 pub fn run(args: &LayoutArgs) -> Result<ExitCode> {
     match &args.command {
+        LayoutCommand::List => list(),
+        LayoutCommand::Show(args) => show(args),
         LayoutCommand::Extract(args) => extract(args),
+        LayoutCommand::Check(args) => check(args),
     }
 }
 
-fn extract(args: &ExtractArgs) -> Result<ExitCode> {
-    let (major, minor, _) = args.python;
-    let interpreter = Interpreter {
-        name: args.name.clone().unwrap_or_else(|| format!("cpython-{major}.{minor}-lp64")),
-        python: args.python.clone(),
-        unicode: args.unicode.clone(),
+fn list() -> Result<ExitCode> {
+    let registry = LayoutRegistry::new();
+    let mut out = io::stdout().lock();
+    for entry in registry.entries() {
+        let (major, minor) = entry.python;
+        writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.abi)?;
+    }
+    for entry in registry.packages() {
+        writeln!(out, "{}  {}", entry.name, entry.package)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(args: &ShowArgs) -> Result<ExitCode> {
+    let registry = LayoutRegistry::new();
+    let package = registry.packages().iter().find(|entry| entry.name == args.name);
+    let yaml = match (registry.get(&args.name), package) {
+        (Some(entry), _) => entry.layout()?.to_yaml(),
+        (None, Some(entry)) => entry.layout()?.to_yaml(),
+        (None, None) => bail!("no table {}; `pycore layout list` prints their names", args.name),
     };
-    let layout = dwarf::extract(&args.files, &interpreter)?;
-    let absent = absent_fields(&layout);
-    log::info!("{} has no {}", layout.name, absent.join(", "));
-    let yaml = layout.to_yaml();
-    Layout::from_yaml(&yaml, "the extracted table")?;
+    io::stdout().lock().write_all(yaml.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn extract(args: &ExtractArgs) -> Result<ExitCode> {
+    let (major, minor, version) = &args.python;
+    let name = args.name.clone().unwrap_or_else(|| format!("cpython-{major}.{minor}-lp64"));
+    let (yaml, structs) = match &args.package {
+        Some((package, package_version)) => {
+            let mut layout = PackageLayout::new(name, package.clone(), package_version.clone());
+            (layout.structs, layout.provenance) = dwarf::structs(&args.files, version, Some(package))?;
+            let yaml = layout.to_yaml();
+            (yaml.clone(), PackageLayout::from_yaml(&yaml, "the extracted table")?.structs)
+        }
+        None => {
+            let unicode = args.unicode.clone().unwrap_or_default();
+            let interpreter = Interpreter { name, python: args.python.clone(), unicode };
+            let yaml = dwarf::extract(&args.files, &interpreter)?.to_yaml();
+            (yaml.clone(), Layout::from_yaml(&yaml, "the extracted table")?.structs)
+        }
+    };
+    let package = args.package.as_ref().map(|(package, _)| package.as_str());
+    log::info!("not in these files: {}", absent(&structs, package).join(", "));
     match &args.output {
         Some(path) => std::fs::write(path, yaml).with_context(|| path.display().to_string())?,
         None => io::stdout().lock().write_all(yaml.as_bytes())?,
@@ -84,18 +157,49 @@ fn extract(args: &ExtractArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn absent_fields(layout: &Layout) -> Vec<String> {
+/// The structs and fields of the schema that have no place.
+fn absent(structs: &Structs, package: Option<&str>) -> Vec<String> {
     let mut absent = Vec::new();
-    for spec in STRUCTS {
-        if layout.structs.size(spec.name) == Some(0) {
+    for spec in STRUCTS.iter().filter(|spec| spec.package == package) {
+        if structs.size(spec.name) == Some(0) {
             absent.push(spec.name.to_owned());
             continue;
         }
-        for field in spec.fields {
-            if layout.structs.field(spec.name, field.name).is_some_and(|field| !field.exists()) {
-                absent.push(format!("{}.{}", spec.name, field.name));
-            }
-        }
+        let fields = spec.fields.iter().filter_map(|field| structs.field(spec.name, field.name));
+        absent.extend(fields.filter(|field| !field.exists()).map(|field| field.name.to_owned()));
     }
     absent
+}
+
+fn check(args: &CheckArgs) -> Result<ExitCode> {
+    let (found, _) = dwarf::structs(&args.files, "", None)?;
+    let mut registry = LayoutRegistry::new();
+    if let Some(path) = &args.layout {
+        registry.add_file(path)?;
+    }
+    let chosen = match (&args.table, &args.layout) {
+        (Some(name), _) => Some(name.as_str()),
+        (None, Some(_)) => registry.entries().first().map(|entry| entry.name.as_str()),
+        (None, None) => None,
+    };
+    let mut best: Option<(&str, Comparison)> = None;
+    for entry in registry.entries().iter().filter(|entry| chosen.is_none_or(|name| name == entry.name)) {
+        let comparison = compare(&entry.layout()?.structs, &found);
+        if best.as_ref().is_none_or(|(_, best)| comparison.differences.len() < best.differences.len()) {
+            best = Some((&entry.name, comparison));
+        }
+    }
+    let Some((name, comparison)) = best else {
+        bail!("no such table; `pycore layout list` prints their names");
+    };
+    let mut out = io::stdout().lock();
+    for difference in &comparison.differences {
+        writeln!(out, "{difference}")?;
+    }
+    if !comparison.undefined.is_empty() {
+        writeln!(out, "not in these files: {}", comparison.undefined.join(", "))?;
+    }
+    let (compared, different) = (comparison.compared.len(), comparison.differences.len());
+    writeln!(out, "{name}: {compared} structs compared, {different} differences")?;
+    Ok(if different == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

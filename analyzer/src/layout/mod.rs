@@ -2,11 +2,14 @@
 
 mod behaviour;
 mod capability;
+pub mod check;
 mod debug_offsets;
 pub mod dwarf;
+mod package;
 mod registry;
 mod schema;
 mod table;
+mod yaml;
 
 pub use behaviour::SplitOrder;
 pub use capability::{
@@ -14,6 +17,7 @@ pub use capability::{
     VariablesModel,
 };
 pub use debug_offsets::{DebugOffsets, DebugOffsetsError};
-pub use registry::{Entry, LayoutRegistry, Origin};
+pub use package::PackageLayout;
+pub use registry::{Entry, LayoutRegistry, Origin, PackageEntry};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};
 pub use table::{Abi, Layout, Provenance, TableError};

@@ -1,5 +1,6 @@
 //! The tables at hand: those built into the program, and users' own.
 
+use super::package::PackageLayout;
 use super::table::{Abi, Layout, TableError};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -55,14 +56,52 @@ impl Entry {
     }
 }
 
-/// All tables, users' before built-in ones, newer versions of Python before older ones.
+/// A package's table by what can be known of it without parsing it.
+pub struct PackageEntry {
+    /// `numpy-2-lp64`.
+    pub name: &'static str,
+    /// The package: `numpy`.
+    pub package: &'static str,
+    text: &'static str,
+    parsed: OnceLock<PackageLayout>,
+}
+
+impl PackageEntry {
+    /// The table, parsed when first asked for.
+    ///
+    /// # Errors
+    /// Never: the tests parse all.
+    pub fn layout(&self) -> Result<&PackageLayout, TableError> {
+        match self.parsed.get() {
+            Some(layout) => Ok(layout),
+            None => {
+                let layout = PackageLayout::from_yaml(self.text, self.name)?;
+                Ok(self.parsed.get_or_init(|| layout))
+            }
+        }
+    }
+}
+
+/// All tables: of CPython, users' before built-in ones and newer versions before older ones; and of packages.
 pub struct LayoutRegistry {
     entries: Vec<Entry>,
+    packages: Vec<PackageEntry>,
 }
 
 macro_rules! built_in {
     ($($minor:literal: $name:literal),* $(,)?) => {
         vec![$( Entry::built_in($name, $minor, include_str!(concat!("../../layouts/", $name, ".yaml"))) ),*]
+    };
+}
+
+macro_rules! packages {
+    ($($package:literal: $name:literal),*) => {
+        vec![$( PackageEntry {
+            name: $name,
+            package: $package,
+            text: include_str!(concat!("../../layouts/", $name, ".yaml")),
+            parsed: OnceLock::new(),
+        } ),*]
     };
 }
 
@@ -85,6 +124,7 @@ impl LayoutRegistry {
                 8: "cpython-3.8-lp64",
                 7: "cpython-3.7-lp64",
             ],
+            packages: packages!["numpy": "numpy-2-lp64", "numpy": "numpy-1-lp64"],
         }
     }
 
@@ -109,6 +149,13 @@ impl LayoutRegistry {
     /// All tables, in the order to try.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The tables of packages. Which of a package's tables fits is seen by the sizes of its types: `PyArrayDescr` is
+    /// as large as `tp_basicsize` of the type of a dtype (`numpy.dtypes.Float64DType`, from 1.20), 96 bytes in numpy
+    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88.
+    pub fn packages(&self) -> &[PackageEntry] {
+        &self.packages
     }
 
     /// The table of that name; a user's hides a built-in one.
@@ -144,6 +191,16 @@ mod tests {
     fn built_in_tables_are_written_as_they_are_in_the_repository() {
         for entry in LayoutRegistry::new().entries() {
             assert_eq!(entry.layout().unwrap().to_yaml(), entry.text, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn every_package_table_is_what_its_entry_says() {
+        for entry in LayoutRegistry::new().packages() {
+            let layout = entry.layout().unwrap();
+            assert_eq!((layout.name.as_str(), layout.package.as_str()), (entry.name, entry.package));
+            assert_eq!(layout.to_yaml(), entry.text);
+            assert_eq!(layout.structs.PyObject.size_of, 0, "{} has structs of CPython", entry.name);
         }
     }
 

@@ -51,6 +51,8 @@ pub struct StructSpec {
     pub name: &'static str,
     /// C names, typedefs or struct tags, in the order to try.
     pub c_names: &'static [&'static str],
+    /// The package that defines it; `None` for CPython.
+    pub package: Option<&'static str>,
     /// The fields: the name in our tables and the C paths of members to try (`state.kind`).
     pub fields: &'static [FieldSpec],
 }
@@ -65,12 +67,13 @@ pub struct FieldSpec {
 
 /// Which family of C struct, and which of its fields.
 macro_rules! schema {
-    ($( $(#[$doc:meta])* $name:ident ($($c_name:literal),+) { $( $field:ident $(= $($path:literal)|+)? ),* $(,)? } )*) => {
+    ($( $(#[$doc:meta])* $name:ident ($($c_name:literal),+) $(of $package:literal)? { $( $field:ident $(= $($path:literal)|+)? ),* $(,)? } )*) => {
         /// Every struct that pycore reads, in the order of the schema.
         pub const STRUCTS: &[StructSpec] = &[
             $( StructSpec {
                 name: stringify!($name),
                 c_names: &[$($c_name),+],
+                package: schema!(@package $($package)?),
                 fields: &[ $( FieldSpec {
                     name: stringify!($field),
                     c_paths: schema!(@paths $field $($($path)|+)?),
@@ -146,6 +149,8 @@ macro_rules! schema {
             }
         }
     };
+    (@package) => { None };
+    (@package $package:literal) => { Some($package) };
     (@paths $field:ident) => { &[stringify!($field)] };
     (@paths $field:ident $($path:literal)|+) => { &[$($path),+] };
 }
@@ -357,4 +362,26 @@ schema! {
     PyDecObject("PyDecObject") {
         flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",
     }
+
+    /// `PyArrayObject_fields` of numpy, numpy/ndarraytypes.h; the same in numpy 1 and 2.
+    PyArrayObject("PyArrayObject_fields") of "numpy" { data, nd, dimensions, strides, base, descr, flags }
+    /// `PyArray_Descr` of numpy 1, `_PyArray_LegacyDescr` of numpy 2, numpy/ndarraytypes.h: a `numpy.dtype`. Up to
+    /// `type_num` both agree; behind it numpy 2 has wider fields and another order. The types of dtypes that are new
+    /// in numpy 2 (`StringDType`) end before `subarray`.
+    PyArrayDescr("_PyArray_LegacyDescr", "PyArray_Descr") of "numpy" {
+        typeobj, kind, type_char = "type", byteorder, type_num, flags, elsize, alignment, subarray, fields, names,
+        metadata, c_metadata,
+    }
+    /// `PyArray_ArrayDescr` of numpy, which `PyArrayDescr.subarray` points to.
+    PyArrayArrayDescr("PyArray_ArrayDescr") of "numpy" { base, shape }
+    /// `PyArray_DatetimeDTypeMetaData` of numpy, which `PyArrayDescr.c_metadata` of datetime64 and timedelta64 points
+    /// to: the `NPY_DATETIMEUNIT` and how many of it.
+    PyArrayDatetimeMeta("PyArray_DatetimeDTypeMetaData") of "numpy" { unit = "meta.base", count = "meta.num" }
+    /// `PyScalarObject` of numpy, numpy/arrayscalars.h: the head of every scalar. All of them but `str_` (a str),
+    /// `bytes_` (a bytes) and `void` have their value at `obval`, as long as an item of their dtype.
+    PyScalarObject("PyScalarObject") of "numpy" { obval }
+    /// `PyDatetimeScalarObject` of numpy; `PyTimedeltaScalarObject` is the same.
+    PyDatetimeScalarObject("PyDatetimeScalarObject") of "numpy" { obval, unit = "obmeta.base", count = "obmeta.num" }
+    /// `PyVoidScalarObject` of numpy: a structured scalar; `obval` points to its bytes.
+    PyVoidScalarObject("PyVoidScalarObject") of "numpy" { obval, descr, flags, base }
 }

@@ -4,8 +4,8 @@
 //! schema: pycore.layout/1
 //! name: cpython-3.11-lp64
 //! python: "3.11"
-//! abi: lp64
 //! unicode: "14.0.0"
+//! abi: lp64
 //! provenance:
 //!   - file: "libpython3.11.so.1.0"
 //!     python: "3.11.7"
@@ -22,9 +22,10 @@
 //! A field is `[offset, size]` in bytes; a bit-field adds the bits to the right of it and its width, within the
 //! integer of `size` bytes at `offset`. A struct or field that the interpreter does not have is left out.
 
-use super::schema::{Bits, Place, STRUCTS, Structs};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use std::fmt::{self, Write as _};
+use super::schema::Structs;
+use super::yaml::write_common;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -72,8 +73,8 @@ pub struct Provenance {
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
-    /// The format of the file.
-    schema: SchemaName,
+    #[serde(deserialize_with = "schema")]
+    schema: String,
     /// `cpython-3.11-lp64`.
     #[serde(deserialize_with = "name")]
     pub name: String,
@@ -122,7 +123,7 @@ impl Layout {
     /// A table without any offsets.
     pub fn new(name: String, python: (u8, u8), unicode: String) -> Self {
         Layout {
-            schema: SchemaName,
+            schema: SCHEMA.to_owned(),
             name,
             python,
             abi: Abi::Lp64,
@@ -159,74 +160,33 @@ impl Layout {
     pub fn to_yaml(&self) -> String {
         let (major, minor) = self.python;
         let mut yaml = format!(
-            "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nabi: {}\nunicode: \"{}\"\n",
-            self.schema, self.name, self.abi, self.unicode
+            "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nunicode: \"{}\"\n",
+            self.schema, self.name, self.unicode
         );
-        yaml.push_str(if self.provenance.is_empty() { "provenance: []\n" } else { "provenance:\n" });
-        for Provenance { file, python, build_id, producer } in &self.provenance {
-            let _ = writeln!(yaml, "  - file: {}", quoted(file));
-            let _ = writeln!(yaml, "    python: {}", quoted(python));
-            let _ = writeln!(yaml, "    build_id: {}", quoted(build_id));
-            let _ = writeln!(yaml, "    producer: {}", quoted(producer));
-        }
-        let structs = self.structs_to_yaml();
-        yaml.push_str(if structs.is_empty() { "structs: {}\n" } else { "structs:\n" });
-        yaml + &structs
-    }
-
-    fn structs_to_yaml(&self) -> String {
-        let mut yaml = String::new();
-        for spec in STRUCTS {
-            let mut fields = String::new();
-            for field in spec.fields {
-                let place = self.structs.field(spec.name, field.name).and_then(|field| field.place);
-                if let Some(Place { offset, size, bits }) = place {
-                    let _ = match bits {
-                        None => writeln!(fields, "      {}: [{offset}, {size}]", field.name),
-                        Some(Bits { shift, width }) => {
-                            writeln!(fields, "      {}: [{offset}, {size}, {shift}, {width}]", field.name)
-                        }
-                    };
-                }
-            }
-            let size = self.structs.size(spec.name).unwrap_or_default();
-            if size == 0 && fields.is_empty() {
-                continue;
-            }
-            let none = if fields.is_empty() { " {}" } else { "" };
-            let _ = write!(yaml, "  {}:\n    size: {size}\n    fields:{none}\n{fields}", spec.name);
-        }
+        write_common(&mut yaml, self.abi, &self.provenance, &self.structs);
         yaml
     }
 }
 
-/// A JSON string is a YAML string.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+fn schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    known_schema(deserializer, SCHEMA)
 }
 
-/// The value of `schema`, which says nothing but that the file is a table of the version that this program reads.
-#[derive(Clone, Debug)]
-struct SchemaName;
-
-impl fmt::Display for SchemaName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SCHEMA)
+/// The value of `schema`: the only format that this program reads.
+pub(super) fn known_schema<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    known: &str,
+) -> Result<String, D::Error> {
+    let found = String::deserialize(deserializer)?;
+    if found == known {
+        Ok(found)
+    } else {
+        Err(D::Error::custom(format!("schema is {found:?}; this version of pycore reads {known:?}")))
     }
 }
 
-impl<'de> Deserialize<'de> for SchemaName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let found = String::deserialize(deserializer)?;
-        if found == SCHEMA {
-            Ok(SchemaName)
-        } else {
-            Err(D::Error::custom(format!("schema is {found:?}; this version of pycore reads {SCHEMA:?}")))
-        }
-    }
-}
-
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// The name of a table.
+pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -254,185 +214,5 @@ fn unicode_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         Ok(text)
     } else {
         Err(D::Error::custom(format!("{text:?} is no version of the Unicode database such as \"14.0.0\"")))
-    }
-}
-
-impl<'de> Deserialize<'de> for Structs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AllStructs;
-        impl<'de> Visitor<'de> for AllStructs {
-            type Value = Structs;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("structs by name")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Structs, A::Error> {
-                let mut structs = Structs::default();
-                let mut seen = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    let repeated = seen.contains(&name);
-                    map.next_value_seed(OneStruct { structs: &mut structs, name: &name, repeated })?;
-                    seen.push(name);
-                }
-                Ok(structs)
-            }
-        }
-        deserializer.deserialize_map(AllStructs)
-    }
-}
-
-/// Reads `{size, fields}` of the struct `name` into `structs`. Names are checked here, not where they are read, so
-/// that errors carry the line of the struct.
-struct OneStruct<'a> {
-    structs: &'a mut Structs,
-    name: &'a str,
-    repeated: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for OneStruct<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneStruct<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a struct's `size` and `fields`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let OneStruct { structs, name, repeated } = self;
-        if repeated {
-            return Err(A::Error::custom(format!("struct {name} is there twice")));
-        }
-        if structs.size(name).is_none() {
-            return Err(A::Error::custom(format!("pycore reads no struct {name}")));
-        }
-        let mut struct_size = None;
-        let mut places = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "size" => struct_size = Some(map.next_value::<u32>()?),
-                "fields" => map.next_value_seed(Fields { structs, structure: name, places: &mut places })?,
-                _ => return Err(A::Error::unknown_field(&key, &["size", "fields"])),
-            }
-        }
-        let struct_size = struct_size.ok_or_else(|| A::Error::missing_field("size"))?;
-        if struct_size > STRUCT_LIMIT {
-            return Err(A::Error::custom(format!("{name} is larger than {STRUCT_LIMIT} bytes")));
-        }
-        for (field, place) in &places {
-            let end = place.offset.saturating_add(place.size);
-            if struct_size != 0 && end > struct_size {
-                return Err(A::Error::custom(format!(
-                    "{name}.{field} ends at byte {end}, behind the struct's size of {struct_size}"
-                )));
-            }
-        }
-        if let Some(size) = structs.size_mut(name) {
-            *size = struct_size;
-        }
-        Ok(())
-    }
-}
-
-/// Reads the fields of one struct into `structs`, and lists them in `places`.
-struct Fields<'a> {
-    structs: &'a mut Structs,
-    structure: &'a str,
-    places: &'a mut Vec<(String, Place)>,
-}
-
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("fields by name")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            let place = map.next_value_seed(OneField {
-                structs: self.structs,
-                structure: self.structure,
-                field: &name,
-            })?;
-            self.places.push((name, place));
-        }
-        Ok(())
-    }
-}
-
-/// Reads the place of one field into `structs`.
-struct OneField<'a> {
-    structs: &'a mut Structs,
-    structure: &'a str,
-    field: &'a str,
-}
-
-impl<'de> DeserializeSeed<'de> for OneField<'_> {
-    type Value = Place;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Place, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneField<'_> {
-    type Value = Place;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[offset, size] or [offset, size, shift, width]")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Place, A::Error> {
-        let OneField { structs, structure, field: name } = self;
-        let Some(field) = structs.field_mut(structure, name) else {
-            return Err(A::Error::custom(format!("pycore reads no field {structure}.{name}")));
-        };
-        if field.place.is_some() {
-            return Err(A::Error::custom(format!("{field} is there twice")));
-        }
-        let mut numbers = Vec::with_capacity(4);
-        while let Some(number) = seq.next_element::<u32>()? {
-            numbers.push(number);
-            if numbers.len() > 4 {
-                break;
-            }
-        }
-        let (offset, size, bits) = match *numbers {
-            [offset, size] => (offset, size, None),
-            [offset, size, shift, width] => {
-                let fits = (1..=8).contains(&size)
-                    && width > 0
-                    && shift.checked_add(width).is_some_and(|end| end <= 8 * size);
-                if !fits {
-                    return Err(A::Error::custom(format!(
-                        "{field}: {width} bits from bit {shift} do not fit an integer of {size} bytes"
-                    )));
-                }
-                (offset, size, Some(Bits { shift: shift as u8, width: width as u8 }))
-            }
-            _ => return Err(A::Error::invalid_length(numbers.len(), &"2 or 4 numbers")),
-        };
-        if offset > STRUCT_LIMIT || size > STRUCT_LIMIT {
-            return Err(A::Error::custom(format!("{field} lies beyond {STRUCT_LIMIT} bytes")));
-        }
-        let place = Place { offset, size, bits };
-        field.place = Some(place);
-        Ok(place)
     }
 }

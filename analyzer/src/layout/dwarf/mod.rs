@@ -4,11 +4,13 @@
 //! A struct's members are read when a field of it is wanted.
 
 mod files;
+#[cfg(test)]
+mod tests;
 mod types;
 
-use super::schema::{Place, STRUCTS, StructSpec};
+use super::schema::{Place, STRUCTS, StructSpec, Structs};
 use super::table::{Layout, Provenance};
-use files::{Container, Files};
+use files::{Container, DebugFile, Files};
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
@@ -95,46 +97,63 @@ pub enum ExtractError {
         second: String,
     },
     /// The files define none of the structs.
-    #[error("no struct of CPython in the debug information of the files given")]
+    #[error("none of the structs that pycore reads is in the debug information of the files given")]
     NoStructs,
 }
 
-/// Extracts the places of all fields of the schema from the debug information of `files`, together those of one
-/// interpreter: the executable or libpython, and extension modules.
+/// Makes the table of an interpreter from the debug information of `files`, as [`structs`] does.
 ///
 /// # Errors
-/// When a file cannot be read or has no debug information, and when its definitions of a struct contradict each
-/// other.
+/// As [`structs`].
 pub fn extract(files: &[PathBuf], interpreter: &Interpreter) -> Result<Layout, ExtractError> {
+    let (major, minor, version) = &interpreter.python;
+    let mut layout = Layout::new(interpreter.name.clone(), (*major, *minor), interpreter.unicode.clone());
+    (layout.structs, layout.provenance) = structs(files, version, None)?;
+    Ok(layout)
+}
+
+/// Extracts the places of all fields of the schema from the debug information of `files`, together those of one
+/// interpreter: the executable or libpython, and extension modules. With a package, its structs instead of CPython's.
+/// `version`, the interpreter's, is for the provenance, one for each file.
+///
+/// # Errors
+/// When a file cannot be read or has no debug information, and when definitions of a struct contradict each other.
+pub fn structs(
+    files: &[PathBuf],
+    version: &str,
+    package: Option<&str>,
+) -> Result<(Structs, Vec<Provenance>), ExtractError> {
     let containers = files.iter().map(|path| Container::open(path)).collect::<Result<Vec<_>, _>>()?;
     let files = Files::parse(&containers)?;
     let types = Types::index(&files)?;
 
-    let (major, minor, version) = &interpreter.python;
-    let mut layout = Layout::new(interpreter.name.clone(), (*major, *minor), interpreter.unicode.clone());
-    for spec in STRUCTS {
+    let mut structs = Structs::default();
+    let mut found = false;
+    for spec in STRUCTS.iter().filter(|spec| spec.package == package) {
         let Some(shape) = best_shape(&types, spec)? else { continue };
-        if let Some(size) = layout.structs.size_mut(spec.name) {
+        found = true;
+        if let Some(size) = structs.size_mut(spec.name) {
             *size = shape.size;
         }
         for (field, place) in spec.fields.iter().zip(shape.places) {
-            if let Some(field) = layout.structs.field_mut(spec.name, field.name) {
+            if let Some(field) = structs.field_mut(spec.name, field.name) {
                 field.place = place;
             }
         }
     }
-    if STRUCTS.iter().all(|spec| layout.structs.size(spec.name) == Some(0)) {
+    if !found {
         return Err(ExtractError::NoStructs);
     }
-    for (container, file) in containers.iter().zip(files.iter()) {
-        layout.provenance.push(Provenance {
+    let provenance = |(container, file): (&Container, &DebugFile<'_>)| {
+        Ok(Provenance {
             file: container.file_name(),
-            python: version.clone(),
+            python: version.to_owned(),
             build_id: container.build_id.clone(),
             producer: file.producer()?,
-        });
-    }
-    Ok(layout)
+        })
+    };
+    let provenance = containers.iter().zip(files.iter()).map(provenance).collect::<Result<_, _>>()?;
+    Ok((structs, provenance))
 }
 
 /// A struct as one definition of it has it: the places of the fields in the order of the schema.

@@ -25,6 +25,7 @@ pub(super) struct Die {
 }
 
 /// A member of a struct or union.
+#[derive(Clone, Copy)]
 struct Member<'a> {
     /// None for anonymous structs and unions.
     name: Option<&'a [u8]>,
@@ -108,11 +109,8 @@ impl<'a> Types<'a> {
         let mut start = 0u64;
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
-            let Some((base, members, index)) = self.find(structure, name.as_bytes(), 0)? else {
-                return Ok(None);
-            };
-            let Some(member) = members.get(index) else { return Ok(None) };
-            start = start.saturating_add(base).saturating_add(member.offset);
+            let Some(member) = self.find(structure, name.as_bytes(), 0)? else { return Ok(None) };
+            start = start.saturating_add(member.offset);
             if names.peek().is_some() {
                 structure = member.kind;
                 continue;
@@ -141,25 +139,20 @@ impl<'a> Types<'a> {
             .unwrap_or_default()
     }
 
-    /// The member of that name, as an index into its struct's members, and where that struct starts.
-    #[allow(clippy::type_complexity)]
-    fn find(
-        &self,
-        structure: Die,
-        name: &[u8],
-        depth: usize,
-    ) -> Result<Option<(u64, Rc<[Member<'a>]>, usize)>, ExtractError> {
+    /// The member of that name, in the struct or in an anonymous member of it, by its offset from the struct.
+    fn find(&self, structure: Die, name: &[u8], depth: usize) -> Result<Option<Member<'a>>, ExtractError> {
         let members = self.members(structure)?;
-        if let Some(index) = members.iter().position(|member| member.name == Some(name)) {
-            return Ok(Some((0, members, index)));
+        if let Some(member) = members.iter().find(|member| member.name == Some(name)) {
+            return Ok(Some(*member));
         }
         if depth == DEPTH_LIMIT {
             return Err(self.unsupported(structure, "structs nested too deeply"));
         }
-        for member in members.iter().filter(|member| member.name.is_none()) {
+        for anonymous in members.iter().filter(|member| member.name.is_none()) {
             self.count(structure)?;
-            if let Some((base, members, index)) = self.find(member.kind, name, depth + 1)? {
-                return Ok(Some((base.saturating_add(member.offset), members, index)));
+            if let Some(member) = self.find(anonymous.kind, name, depth + 1)? {
+                let offset = member.offset.saturating_add(anonymous.offset);
+                return Ok(Some(Member { offset, ..member }));
             }
         }
         Ok(None)
