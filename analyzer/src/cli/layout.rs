@@ -1,17 +1,17 @@
 //! `pycore layout`: tables of offsets, from interpreters with debug information.
 
+use super::output::stdout;
 use crate::layout::check::{Comparison, compare};
 use crate::layout::dwarf::{self, Interpreter};
 use crate::layout::{Layout, LayoutRegistry, PackageLayout, STRUCTS, Structs};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Extract, check and show tables of where fields lie in CPython's structs
 #[derive(Debug, Args)]
-pub struct LayoutArgs {
+pub(super) struct LayoutArgs {
     #[command(subcommand)]
     command: LayoutCommand,
 }
@@ -97,7 +97,7 @@ fn package_version(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// When files cannot be read or written, or hold no usable debug information.
-pub fn run(args: &LayoutArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &LayoutArgs) -> Result<ExitCode> {
     match &args.command {
         LayoutCommand::List => list(),
         LayoutCommand::Show(args) => show(args),
@@ -108,14 +108,13 @@ pub fn run(args: &LayoutArgs) -> Result<ExitCode> {
 
 fn list() -> Result<ExitCode> {
     let registry = LayoutRegistry::new();
-    let mut out = io::stdout().lock();
-    for entry in registry.entries() {
-        let (major, minor) = entry.python;
-        writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.abi)?;
-    }
-    for entry in registry.packages() {
-        writeln!(out, "{}  {}", entry.name, entry.package)?;
-    }
+    stdout(|out, _| {
+        for entry in registry.entries() {
+            let (major, minor) = entry.python;
+            writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.abi)?;
+        }
+        registry.packages().iter().try_for_each(|entry| writeln!(out, "{}  {}", entry.name, entry.package))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -127,7 +126,7 @@ fn show(args: &ShowArgs) -> Result<ExitCode> {
         (None, Some(entry)) => entry.layout()?.to_yaml(),
         (None, None) => bail!("no table {}; `pycore layout list` prints their names", args.name),
     };
-    io::stdout().lock().write_all(yaml.as_bytes())?;
+    stdout(|out, _| out.write_all(yaml.as_bytes()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,7 +151,7 @@ fn extract(args: &ExtractArgs) -> Result<ExitCode> {
     log::info!("not in these files: {}", absent(&structs, package).join(", "));
     match &args.output {
         Some(path) => std::fs::write(path, yaml).with_context(|| path.display().to_string())?,
-        None => io::stdout().lock().write_all(yaml.as_bytes())?,
+        None => stdout(|out, _| out.write_all(yaml.as_bytes()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -192,14 +191,15 @@ fn check(args: &CheckArgs) -> Result<ExitCode> {
     let Some((name, comparison)) = best else {
         bail!("no such table; `pycore layout list` prints their names");
     };
-    let mut out = io::stdout().lock();
-    for difference in &comparison.differences {
-        writeln!(out, "{difference}")?;
-    }
-    if !comparison.undefined.is_empty() {
-        writeln!(out, "not in these files: {}", comparison.undefined.join(", "))?;
-    }
     let (compared, different) = (comparison.compared.len(), comparison.differences.len());
-    writeln!(out, "{name}: {compared} structs compared, {different} differences")?;
+    stdout(|out, _| {
+        for difference in &comparison.differences {
+            writeln!(out, "{difference}")?;
+        }
+        if !comparison.undefined.is_empty() {
+            writeln!(out, "not in these files: {}", comparison.undefined.join(", "))?;
+        }
+        writeln!(out, "{name}: {compared} structs compared, {different} differences")
+    })?;
     Ok(if different == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// The first bytes of `_Py_DebugOffsets`.
-pub const COOKIE: [u8; 8] = *b"xdebugpy";
+const COOKIE: [u8; 8] = *b"xdebugpy";
 
 /// `cookie`, `version` and `free_threaded`, in bytes.
 const HEADER_SIZE: u64 = 24;
