@@ -9,8 +9,21 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+const EXAMPLES: &str = "\
+Examples:
+  pycore layout list
+  pycore layout check /opt/python/lib/libpython3.11.so.1.0
+  pycore layout extract --python 3.11.7 --unicode 14.0.0 --name patched /opt/python/lib/libpython3.11.so.1.0 -o t.yaml
+  pycore analyze core.4711 --layout t.yaml
+
+Exit codes:
+  0  done; `check`: no differences
+  1  `check`: the table differs
+  2  a file could not be read, or the arguments were wrong";
+
 /// Extract, check and show tables of where fields lie in CPython's structs
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct LayoutArgs {
     #[command(subcommand)]
     command: LayoutCommand,
@@ -18,6 +31,7 @@ pub(super) struct LayoutArgs {
 
 #[derive(Debug, Subcommand)]
 enum LayoutCommand {
+    /// List the built-in tables
     List,
     Show(ShowArgs),
     Extract(ExtractArgs),
