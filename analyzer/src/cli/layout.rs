@@ -12,9 +12,9 @@ use std::process::ExitCode;
 const EXAMPLES: &str = "\
 Examples:
   pycore layout list
-  pycore layout check /opt/python/lib/libpython3.11.so.1.0
-  pycore layout extract --python 3.11.7 --unicode 14.0.0 --name patched /opt/python/lib/libpython3.11.so.1.0 -o t.yaml
-  pycore analyze core.4711 --layout t.yaml
+  pycore layout check libpython3.11.so.1.0
+  pycore layout extract libpython3.11.so.1.0 --python 3.11.7 --unicode 14.0.0 -o own.yaml
+  pycore analyze core.4711 --layout own.yaml
 
 Exit codes:
   0  done; `check`: no differences

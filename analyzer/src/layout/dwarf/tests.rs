@@ -195,3 +195,65 @@ fn bits_are_counted_from_the_least_significant() {
         assert_eq!(structs.PyASCIIObject.kind.place, Some(Place { offset: 0, size: 8, bits }), "{version}");
     }
 }
+
+/// Extracts from debug information of DWARF 4 written by hand: units of entries, each an assembler text.
+fn extract_from_units(units: &[&str]) -> Result<Structs, ExtractError> {
+    let mut text = String::from(
+        ".section .debug_abbrev
+        .uleb128 1, 0x11; .byte 1, 0, 0                                     # a unit
+        .uleb128 2, 0x16; .byte 0, 0x03, 0x08, 0x49, 0x13, 0, 0             # typedef: name, type in the unit
+        .uleb128 3, 0x16; .byte 0, 0x03, 0x08, 0x49, 0x10, 0, 0             # typedef: name, type anywhere
+        .uleb128 4, 0x13; .byte 1, 0x03, 0x08, 0x0b, 0x0b, 0, 0             # struct: name, size
+        .uleb128 5, 0x0d; .byte 0, 0x03, 0x08, 0x49, 0x13, 0x38, 0x0b, 0, 0 # member: name, type, offset
+        .uleb128 6, 0x0d; .byte 0, 0x49, 0x13, 0x38, 0x0b, 0, 0             # member: type, offset
+        .uleb128 7, 0x24; .byte 0, 0x0b, 0x0b, 0, 0                         # base type: size
+        .uleb128 8, 0x01; .byte 0, 0x49, 0x13, 0, 0                         # array: type
+        .byte 0
+        .section .debug_info\nstart:\n",
+    );
+    for (index, unit) in units.iter().enumerate() {
+        text += &format!(
+            "u{index}: .long e{index} - b{index}\nb{index}: .short 4; .long 0; .byte 8; .uleb128 1\n
+             {}\n.byte 0\ne{index}:\n",
+            unit.replace("U", &format!("u{index}"))
+        );
+    }
+    let directory = TempDir::new().unwrap();
+    let source = directory.path().join("units.s");
+    let object = source.with_extension("o");
+    std::fs::write(&source, text).unwrap();
+    assert!(Command::new("gcc").args(["-c", "-o"]).args([&object, &source]).status().unwrap().success());
+    structs(&[object], "", None).map(|(structs, _)| structs)
+}
+
+#[test]
+fn a_type_may_lie_in_another_unit() {
+    let typedef = ".uleb128 3; .asciz \"PyFloatObject\"; .long float - start";
+    let float = "number: .uleb128 7; .byte 8
+        float: .uleb128 4; .asciz \"\"; .byte 24
+            .uleb128 5; .asciz \"ob_fval\"; .long number - U; .byte 16; .byte 0";
+    let structs = extract_from_units(&[typedef, float]).unwrap();
+    assert_eq!(place(&structs, "PyFloatObject", "ob_fval"), "[16, 8]");
+    assert_eq!(structs.PyFloatObject.size_of, 24);
+
+    let nowhere = ".uleb128 3; .asciz \"PyFloatObject\"; .long 0x7fffffff";
+    assert!(extract_from_units(&[nowhere, float]).is_err());
+}
+
+#[test]
+fn types_that_contain_themselves_are_an_error() {
+    let typedefs = "one: .uleb128 2; .asciz \"PyFloatObject\"; .long two - U
+        two: .uleb128 2; .asciz \"two\"; .long one - U";
+    let message = extract_from_units(&[typedefs]).unwrap_err().to_string();
+    assert!(message.contains("nested too deeply"), "{message}");
+
+    let structs = "frame: .uleb128 4; .asciz \"_frame\"; .byte 24
+        .uleb128 6; .long frame - U; .byte 0; .uleb128 6; .long frame - U; .byte 8; .byte 0";
+    let message = extract_from_units(&[structs]).unwrap_err().to_string();
+    assert!(message.contains("nested too deeply"), "{message}");
+
+    let arrays = "array: .uleb128 8; .long array - U
+        .uleb128 4; .asciz \"_frame\"; .byte 24; .uleb128 5; .asciz \"f_back\"; .long array - U; .byte 0; .byte 0";
+    let message = extract_from_units(&[arrays]).unwrap_err().to_string();
+    assert!(message.contains("nested too deeply"), "{message}");
+}

@@ -11,8 +11,8 @@ use std::rc::Rc;
 /// The longest chain of typedefs, qualifiers and arrays that is followed, and the deepest nesting of structs.
 const DEPTH_LIMIT: usize = 32;
 
-/// How many entries are read after indexing; an interpreter takes some 100,000.
-const ENTRY_LIMIT: usize = 50_000_000;
+/// How many entries are read after indexing; an interpreter takes fewer than 100,000.
+const ENTRY_LIMIT: usize = 5_000_000;
 
 type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
 
@@ -320,9 +320,10 @@ impl<'a> Types<'a> {
                     .map(|offset| Some(Die { unit, offset, ..die }))
                     .ok_or_else(|| self.unsupported(die, "a reference to no unit"))
             }
-            Some(_) => {
-                Err(self.unsupported(die, "a type outside .debug_info (build without -fdebug-types-section)"))
-            }
+            Some(_) => Err(self.unsupported(
+                die,
+                "a type in another section or file, as -fdebug-types-section and dwz -m put it",
+            )),
         }
     }
 
