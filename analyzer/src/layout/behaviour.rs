@@ -55,13 +55,8 @@ impl Layout {
         self.since(11)
     }
 
-    /// Whether `repr` of a weak reference gives the type of its target with the module.
-    pub fn weak_references_name_the_module(&self) -> bool {
-        self.since(13)
-    }
-
-    /// Whether `repr` of a namespace package says `(namespace)` instead of naming the loader.
-    pub fn namespace_packages_say_so(&self) -> bool {
+    /// Whether a module without an origin is described by its loader's `module_repr`, such as `(built-in)`.
+    pub fn loaders_describe_modules(&self) -> bool {
         !self.since(11)
     }
 }

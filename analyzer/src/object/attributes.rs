@@ -1,7 +1,7 @@
 //! The attributes of an instance: its `__dict__`, wherever the interpreter keeps it, and its `__slots__`.
 
 use super::types::TypeInfo;
-use super::{Inspector, Unreadable};
+use super::{Inspector, Limits, Unreadable};
 use crate::addr::Address;
 use crate::layout::InstanceDictModel;
 
@@ -12,6 +12,9 @@ const WORD: u64 = 8;
 const OBJECT_MEMBERS: [i64; 2] = [6, 16];
 /// The most members of one type that are looked at.
 const MAX_MEMBERS: u64 = 4096;
+
+/// How keys of instance dictionaries that are no strings are shown.
+const KEY_LIMITS: Limits = Limits { depth: 2, max_items: 10, max_string: 100 };
 
 /// Where the instance dictionary of an object is.
 enum InstanceDict {
@@ -46,7 +49,7 @@ impl Inspector<'_> {
             }
             InstanceDictModel::DictOrValues => {
                 let found = self.memory.pointer(slot)?;
-                if found.0 & 1 == 1 { values(found.sub(1)) } else { Ok(Self::dict_or_none(found)) }
+                if found.0 & 1 == 1 { values(found.add(1)) } else { Ok(Self::dict_or_none(found)) }
             }
             InstanceDictModel::Inline => {
                 let found = self.memory.pointer(slot)?;
@@ -109,7 +112,9 @@ impl Inspector<'_> {
         };
         let mut named = Vec::new();
         for (key, value) in pairs {
-            named.push((self.string(key)?, value));
+            let name =
+                if self.is_str_object(key)? { self.string(key)? } else { self.value(key, KEY_LIMITS).repr };
+            named.push((name, value));
         }
         self.slots(object, class, &mut named)?;
         let more = named.len() > limit;

@@ -212,9 +212,17 @@ impl Walk<'_, '_> {
     ) -> Result<Decoded, Unreadable> {
         let Some(loader) = loader else { return Ok(Decoded::exact(format!("<module {name}>"))) };
         let loader = self.inner(object, loader);
-        if loader.type_name.ends_with("_NamespaceLoader") && self.inspector.layout.namespace_packages_say_so()
-        {
-            return Ok(Decoded::exact(format!("<module {name} (namespace)>")));
+        if self.inspector.layout.loaders_describe_modules() {
+            // `module_repr` of the loaders in Lib/importlib.
+            let kind = match loader.repr.as_str() {
+                "<class '_frozen_importlib.BuiltinImporter'>" => Some("built-in"),
+                "<class '_frozen_importlib.FrozenImporter'>" => Some("frozen"),
+                _ if loader.type_name.ends_with("_NamespaceLoader") => Some("namespace"),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                return Ok(Decoded::exact(format!("<module {name} ({kind})>")));
+            }
         }
         let mut out = Decoded::exact(format!("<module {name} ({})>", loader.repr));
         out.absorb(&loader);
@@ -239,10 +247,8 @@ impl Walk<'_, '_> {
         if class.name == "NoneType" {
             return Ok(Decoded::exact(format!("<weakref at {object}; dead>")));
         }
-        let shown =
-            if inspector.layout.weak_references_name_the_module() { &class.name } else { &class.tp_name };
         let name = inspector.dunder_name(target)?.map(|name| format!(" ({name})")).unwrap_or_default();
-        Ok(Decoded::exact(format!("<weakref at {object}; to '{shown}' at {target}{name}>")))
+        Ok(Decoded::exact(format!("<weakref at {object}; to '{}' at {target}{name}>", class.tp_name)))
     }
 
     /// `cell_repr`, Objects/cellobject.c.
@@ -394,7 +400,7 @@ impl Walk<'_, '_> {
         self.with_attributes(object, class, Decoded::noted(repr, why))
     }
 
-    fn with_attributes(
+    pub(super) fn with_attributes(
         &mut self,
         object: Address,
         class: &TypeInfo,

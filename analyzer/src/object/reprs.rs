@@ -14,6 +14,9 @@ impl Walk<'_, '_> {
             MethodSource::Native(owner) => self.native(object, class, owner),
             source @ MethodSource::Python { module, qualname, function } => {
                 match self.python_repr(object, class, module, qualname, *function)? {
+                    Some(decoded) if decoded.children.is_empty() => {
+                        self.with_attributes(object, class, decoded)
+                    }
                     Some(decoded) => Ok(decoded),
                     None => self.opaque(object, class, source),
                 }

@@ -12,13 +12,15 @@ use std::collections::HashMap;
 pub fn interpreters(
     stacks: &Stacks<'_, '_>,
     states: &[InterpreterState],
-    main: Address,
+    runtime: Address,
 ) -> Vec<report::Interpreter> {
+    let inspector = stacks.inspector;
+    let main = inspector.pointer(runtime, inspector.layout.structs.PyRuntimeState.interpreters_main);
     states
         .iter()
         .map(|state| report::Interpreter {
             id: state.id,
-            main: state.address == main,
+            main: main == Ok(state.address),
             thread_count: state.threads.len(),
             last_exception: last_exception(stacks, state.sysdict),
         })
