@@ -1,5 +1,6 @@
 //! The syntax of the command line; [`options`](super::options) gives it meaning.
 
+use super::layout::LayoutArgs;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -71,6 +72,7 @@ pub(super) enum Color {
 pub(super) enum Command {
     Analyze(AnalyzeArgs),
     Info(InfoArgs),
+    Layout(LayoutArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

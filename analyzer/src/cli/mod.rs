@@ -7,6 +7,7 @@ mod args;
 mod completions;
 mod crash;
 mod info;
+pub mod layout;
 mod man;
 mod options;
 mod output;
@@ -37,6 +38,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Analyze(args) => analyze::run(args),
         Command::Info(args) => info::run(args),
+        Command::Layout(args) => layout::run(args),
         Command::Schema(_) => schema::run(),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

@@ -4,6 +4,7 @@ use super::output;
 use crate::render;
 use crate::report::{Report, SCHEMA};
 use anyhow::Result;
+use schemars::generate::SchemaSettings;
 use std::process::ExitCode;
 
 /// Prints the JSON Schema of the report, made from its types.
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 /// # Errors
 /// When standard output cannot be written to.
 pub(super) fn run() -> Result<ExitCode> {
-    let mut schema = schemars::schema_for!(Report);
+    let mut schema =
+        SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<Report>();
     schema.insert("title".to_owned(), SCHEMA.into());
     output::stdout(|out, _| render::json(&schema, out))?;
     Ok(ExitCode::SUCCESS)

@@ -168,3 +168,91 @@ impl Boxes {
         p.set_prefix(format!("{}{}{edge}", self.base, "  ".repeat(self.depth)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::{exception, frame, local, value};
+    use serde_json::Value as Json;
+
+    fn shown(exception: &Exception) -> String {
+        let mut out = Vec::new();
+        chain(&mut Printer::new(&mut out, false), exception).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn from_json(json: &Json) -> Exception {
+        let boxed = |name: &str| json[name].is_object().then(|| Box::new(from_json(&json[name])));
+        let list = |name: &str| json[name].as_array().unwrap();
+        let text = |json: &Json| json.as_str().unwrap().to_owned();
+        Exception {
+            notes: list("notes").iter().map(text).collect(),
+            traceback: list("traceback")
+                .iter()
+                .map(|at| {
+                    frame(&text(&at["file"]), at["line"].as_u64().unwrap() as u32, &text(&at["function"]))
+                })
+                .collect(),
+            cause: boxed("cause"),
+            context: boxed("context"),
+            suppress_context: json["suppress_context"].as_bool().unwrap(),
+            exceptions: list("exceptions").iter().map(from_json).collect(),
+            ..exception(0, &text(&json["type"]), &text(&json["message"]))
+        }
+    }
+
+    /// The truth is CPython's own output, recorded by scripts/record-tracebacks (3.11, 3.12 and 3.13 agree).
+    #[test]
+    fn exceptions_are_printed_as_cpython_prints_them() {
+        let recorded: Json = serde_json::from_str(include_str!("../../tests/data/tracebacks.json")).unwrap();
+        let cases = recorded["cases"].as_array().unwrap();
+        assert!(cases.len() > 20);
+        for case in cases {
+            let text = shown(&from_json(&case["exception"]));
+            assert_eq!(text, case["text"].as_str().unwrap(), "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let mut unknown = exception(1, "app.Odd", "");
+        unknown.message = None;
+        unknown.note = Some("its __str__ is Python code".into());
+        unknown.traceback = vec![frame("app.py", 3, "f")];
+        unknown.traceback[0].locals = Some(vec![local("n", value("int", "1"))]);
+        assert_eq!(
+            shown(&unknown),
+            "\
+Traceback (most recent call last):
+  File \"app.py\", line 3, in f
+      n = 1
+app.Odd
+[its __str__ is Python code]
+"
+        );
+        assert_eq!(one_line(&exception(1, "__main__.Bad", "a\nb")), "Bad: a ...");
+        assert_eq!(one_line(&unknown), "app.Odd");
+    }
+
+    #[test]
+    fn an_endless_nest_of_groups_is_cut() {
+        let mut nest = exception(0, "ExceptionGroup", "leaf");
+        for _ in 0..1000 {
+            nest = Exception { exceptions: vec![nest], ..exception(0, "ExceptionGroup", "g") };
+        }
+        assert!(shown(&nest).contains("... (max_group_depth is 10)"));
+    }
+
+    #[test]
+    fn addresses_are_those_of_what_is_printed_whole() {
+        let mut last = exception(1, "A", "");
+        let mut stub = exception(2, "B", "");
+        stub.note = Some("shown above".into());
+        stub.context = Some(Box::new(exception(3, "C", "")));
+        last.cause = Some(Box::new(stub));
+        last.context = Some(Box::new(exception(4, "D", "")));
+        let mut found = HashSet::new();
+        addresses(&last, &mut found);
+        assert_eq!(found, HashSet::from([Address(1), Address(3)]));
+    }
+}

@@ -282,3 +282,227 @@ pub(crate) fn warnings<W: Write>(p: &mut Printer<W>, warnings: &[String]) -> io:
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::{exception, frame, local, report, thread, value};
+    use crate::report::{Gap, Interpreter, NativeLocation, ThreadExceptions};
+
+    fn shown(report: &Report) -> String {
+        let mut out = Vec::new();
+        text(report, &mut out, TextOptions::default()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn crashed() -> Thread {
+        let mut crashed = thread(4711, vec![frame("app.py", 3, "f"), frame("app.py", 9, "<module>")]);
+        crashed.name = Some("MainThread".into());
+        (crashed.crashed, crashed.main, crashed.holds_gil) = (true, true, Some(true));
+        crashed.native_location = Some(NativeLocation {
+            address: Address(0x7f00_0010),
+            module: Some("/lib/libc.so.6".into()),
+            offset: Some(Address(0x10)),
+        });
+        crashed
+    }
+
+    const HEADER: &str = "\
+python3 (pid 4711) died of SIGSEGV in app.py line 3, in f
+
+Process  4711: python3 app.py --name 'a b'
+Program  /usr/bin/python3.11
+Signal   SIGSEGV (SEGV_MAPERR) at address 0x10
+Python   3.11.7, found by symbol (_PyRuntime in libpython3.11.so.1.0), layout cpython-3.11-x86_64
+Core     core.4711 (ELF core, x86_64, 52.0 MiB)
+";
+
+    const CRASHED: &str = "
+Thread 4711 \"MainThread\" (crashed, main, holds the GIL)
+  Native code at libc.so.6+0x10 (0x7f000010)
+Traceback (most recent call last):
+  File \"app.py\", line 9, in <module>
+  File \"app.py\", line 3, in f
+";
+
+    #[test]
+    fn the_summary_comes_first_then_the_crashed_thread() {
+        let mut crashed = crashed();
+        crashed.frames[0].locals = Some(vec![local("n", value("int", "1"))]);
+        crashed.frames[0].source = Some("  return g(n)".into());
+        assert_eq!(shown(&report(vec![crashed])), format!("{HEADER}{CRASHED}    return g(n)\n      n = 1\n"));
+    }
+
+    #[test]
+    fn exceptions_follow_their_thread_each_once() {
+        let mut first = exception(0x10, "KeyError", "'k'");
+        first.traceback = vec![frame("app.py", 2, "g")];
+        let mut second = exception(0x20, "__main__.Bad", "b");
+        second.context = Some(Box::new(first.clone()));
+        let mut crashed = crashed();
+        crashed.exceptions = Some(ThreadExceptions {
+            raising: Some(exception(0x30, "ValueError", "")),
+            handling: vec![second.clone(), first],
+        });
+        let mut report = report(vec![crashed]);
+        report.python.as_mut().unwrap().interpreters[0].last_exception = Some(second);
+        assert_eq!(
+            shown(&report),
+            format!(
+                "{HEADER}{CRASHED}
+In flight:
+ValueError
+
+Being handled:
+Traceback (most recent call last):
+  File \"app.py\", line 2, in g
+KeyError: 'k'
+
+During handling of the above exception, another exception occurred:
+
+Bad: b
+
+Being handled further out: KeyError: 'k' (shown above)
+
+Last unhandled exception (sys.last_exc): Bad: b (shown above)
+"
+            )
+        );
+    }
+
+    #[test]
+    fn many_threads_in_the_same_place_are_shown_once() {
+        let mut threads = vec![crashed()];
+        for tid in 5000..5497 {
+            let mut worker = thread(tid, vec![frame("worker.py", 7, "wait")]);
+            worker.name = Some(format!("Worker-{}", tid - 4999));
+            worker.waiting_for_gil = Some(true);
+            threads.push(worker);
+        }
+        let mut native = thread(4800, Vec::new());
+        (native.python, native.interpreter) = (false, None);
+        native.native_location = crashed().native_location;
+        threads.insert(1, native);
+        let mut sub = thread(6000, Vec::new());
+        sub.interpreter = Some(1);
+        threads.push(sub);
+        assert_eq!(
+            shown(&report(threads)),
+            format!(
+                "{HEADER}{CRASHED}
+497 threads like this: 5000-5496 \"Worker-1\" ... \"Worker-497\" (waiting for the GIL)
+Traceback (most recent call last):
+  File \"worker.py\", line 7, in wait
+
+Thread 6000 (interpreter 1)
+  (no Python frame)
+
+Thread 4800 (no Python) in libc.so.6+0x10 (0x7f000010)
+"
+            )
+        );
+    }
+
+    #[test]
+    fn gaps_and_warnings_come_last() {
+        let mut report = report(Vec::new());
+        let gap =
+            |at, what: &str| Gap { at: Some(Address(at)), what: what.into(), why: "not in the dump".into() };
+        report.gaps = (1..=6).map(|at| gap(at * 16, "code object")).collect();
+        report.gaps.push(Gap {
+            at: None,
+            what: "interpreter".into(),
+            why: "no \u{1b}[2J layout fits".into(),
+        });
+        report.warnings = vec!["the file ends early".into()];
+        (report.python, report.source.truncated) = (None, true);
+        report.process = Process { pid: Some(7), ..Process::default() };
+        report.diagnosis.details = vec!["seen in the note".into()];
+        assert_eq!(
+            shown(&report),
+            "\
+python3 (pid 4711) died of SIGSEGV in app.py line 3, in f
+  seen in the note
+
+Process  7
+Python   none found
+Core     core.4711 (ELF core, x86_64, 52.0 MiB, TRUNCATED: its end is missing)
+
+Could not be read:
+  6 x code object: not in the dump (at 0x10, 0x20, 0x30, 0x40 and 2 more)
+  interpreter: no \\x1b[2J layout fits
+
+Warning: the file ends early
+"
+        );
+    }
+
+    #[test]
+    fn several_interpreters_are_listed() {
+        let mut report = report(Vec::new());
+        let python = report.python.as_mut().unwrap();
+        (python.free_threaded, python.debug_build) = (true, true);
+        python.interpreters.push(Interpreter {
+            id: 1,
+            main: false,
+            thread_count: 2,
+            last_exception: Some(exception(1, "ValueError", "v")),
+        });
+        let text = shown(&report);
+        assert!(text.contains("Python   3.11.7, free-threaded, debug build, found by"), "{text}");
+        assert!(text.contains("Interp.  0 (main, 1 thread), 1 (2 threads)\n"), "{text}");
+        assert!(
+            text.ends_with("Last unhandled exception of interpreter 1 (sys.last_exc):\nValueError: v\n"),
+            "{text}"
+        );
+    }
+
+    /// Every string of a report that could come out of a dump, hostile; only a message, a note and an array's repr
+    /// may have several lines, as Python prints them.
+    #[test]
+    fn no_string_of_a_dump_reaches_the_terminal_as_it_is() {
+        let evil = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\r\nThread 1 (crashed)";
+        let mut crashed = crashed();
+        crashed.name = Some(evil.into());
+        crashed.native_location.as_mut().unwrap().module = Some(evil.into());
+        let mut object = value(evil, "<x at 0x1>");
+        object.note = Some(evil.into());
+        object.children = vec![crate::render::samples::attribute(evil, value(evil, "1"))];
+        crashed.frames[0].locals = Some(vec![local(evil, object)]);
+        (crashed.frames[0].file, crashed.frames[0].function) = (Some(evil.into()), Some(evil.into()));
+        crashed.frames[0].source = Some(evil.into());
+        let mut error = exception(1, evil, "m");
+        error.note = Some(evil.into());
+        crashed.exceptions = Some(ThreadExceptions { handling: vec![error.clone(), error], raising: None });
+        let mut report = report(vec![crashed]);
+        report.source.path = evil.into();
+        report.source.arch = evil.into();
+        report.process.executable = Some(evil.into());
+        report.process.command_line = Some(vec![evil.into()]);
+        report.process.signal.as_mut().unwrap().name = evil.into();
+        let python = report.python.as_mut().unwrap();
+        (python.version, python.layout) = (evil.into(), evil.into());
+        python.evidence[0].detail = evil.into();
+        report.diagnosis.summary = evil.into();
+        report.diagnosis.details = vec![evil.into()];
+        report.warnings = vec![evil.into()];
+        report.gaps = vec![Gap { at: None, what: evil.into(), why: evil.into() }];
+        let text = shown(&report);
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r']), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("Thread 1 ")), "{text}");
+
+        report.threads[0].exceptions.as_mut().unwrap().handling[0].message = Some(evil.into());
+        report.threads[0].exceptions.as_mut().unwrap().handling[0].notes = vec![evil.into()];
+        let text = shown(&report);
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r']), "{text:?}");
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_looks() {
+        let report = report(vec![crashed()]);
+        let mut coloured = Vec::new();
+        text(&report, &mut coloured, TextOptions { colour: true }).unwrap();
+        assert!(coloured.contains(&0x1b));
+        assert_eq!(anstream::adapter::strip_bytes(&coloured).into_vec(), shown(&report).into_bytes());
+    }
+}

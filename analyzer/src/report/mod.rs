@@ -16,7 +16,8 @@ pub const SCHEMA: &str = "pycore.report/1";
 /// Everything that was found in one dump or process.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
-    /// The name of this contract, [`SCHEMA`].
+    /// The name of this contract: `pycore.report/1`.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// What was read.
     pub source: Source,
