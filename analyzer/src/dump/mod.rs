@@ -15,15 +15,19 @@ pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
 
 use crate::addr::Address;
-use crate::memory::Regions;
+use crate::memory::{Memory, Regions};
 use crate::process::ProcessInfo;
 use crate::report::{Source, SourceFormat};
 use elf_core::ElfCore;
+pub use elf_core::Written;
 use input::Opened;
 use memmap2::Mmap;
 use std::cell::OnceCell;
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+/// How hard zstd tries with a smaller core: they are kept and sent about, so size counts more than time.
+const PACKING_LEVEL: i32 = 19;
 
 /// A core file, mapped, with what its headers and notes say.
 #[derive(Debug)]
@@ -122,10 +126,32 @@ impl Dump {
         exe.into_iter().chain(unverified).collect()
     }
 
-    /// The pages of the dump, of [`crate::memory::PAGE_SIZE`], that [`Dump::open`] itself read: a smaller dump needs
-    /// them to be opened with the same result.
-    pub fn pages_read_to_open(&self) -> &[Address] {
-        &self.core.pages_read
+    /// Writes a core of the same process with the same notes and mappings to the new file `path`, but of its memory
+    /// only `pages` and those that [`Dump::open`] itself needs; packed by zstd if the name ends with `.zst`. The bytes
+    /// come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
+    ///
+    /// # Errors
+    /// The file exists already, or cannot be written.
+    pub fn write_smaller(&self, path: &Path, memory: &dyn Memory, pages: &[Address]) -> io::Result<Written> {
+        let pages = [pages, &self.core.pages_read].concat();
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        let write =
+            |out: &mut dyn Write| elf_core::write(&self.core.headers, &self.data, memory, &pages, out);
+        let written = if path.extension().is_some_and(|extension| extension == "zst") {
+            let mut packed = zstd::stream::write::Encoder::new(&mut file, PACKING_LEVEL)?;
+            let written = write(&mut packed)?;
+            packed.finish()?;
+            written
+        } else {
+            let mut buffered = BufWriter::new(&mut file);
+            let written = write(&mut buffered)?;
+            buffered.flush()?;
+            written
+        };
+        file.persist_noclobber(path)?;
+        Ok(written)
     }
 }
 

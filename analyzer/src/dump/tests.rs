@@ -2,7 +2,7 @@
 
 use super::synthetic::{Core, EXECUTE, READ, WRITE};
 use super::*;
-use crate::memory::{Fault, FaultCause, Memory};
+use crate::memory::{Fault, FaultCause, Memory, RecordingMemory};
 use crate::process::symbols::dynamic_symbol;
 use crate::process::synthetic::{Library, PAGE, put64};
 use std::fs;
@@ -444,7 +444,7 @@ struct Elided {
 const ELIDED: [(u64, u64, u64, &str); 3] = [
     (LIBRARY, LIBRARY + PAGE, 0, "/lib/a.so"),
     (LIBRARY + PAGE, LIBRARY + 2 * PAGE, PAGE, "/lib/a.so"),
-    (LIBRARY + 2 * PAGE, LIBRARY + 5 * PAGE, 2 * PAGE, "/lib/a.so"),
+    (LIBRARY + 3 * PAGE, LIBRARY + 6 * PAGE, 2 * PAGE, "/lib/a.so"),
 ];
 
 fn elided(dumped: usize) -> Elided {
@@ -482,9 +482,9 @@ fn a_file_stands_in_for_what_was_left_out() {
     assert_eq!(read(&dump, LIBRARY, PAGE as usize), Ok(file[..PAGE as usize].to_vec()));
     assert!(matches!(dump.module_file(0), ModuleFile::Found(found) if found.verified));
     assert_eq!(read(&dump, LIBRARY + PAGE, 1), fault(LIBRARY + PAGE, FaultCause::NotDumped));
-    assert_eq!(read(&dump, LIBRARY + 2 * PAGE + 2996, 8), Ok(vec![9, 9, 9, 9, 0, 0, 0, 0]));
-    assert_eq!(read(&dump, LIBRARY + 3 * PAGE, 1), fault(LIBRARY + 3 * PAGE, FaultCause::NotMapped));
-    assert_eq!(read(&dump, LIBRARY + 5 * PAGE, 1), fault(LIBRARY + 5 * PAGE, FaultCause::NotMapped));
+    assert_eq!(read(&dump, LIBRARY + 3 * PAGE + 2996, 8), Ok(vec![9, 9, 9, 9, 0, 0, 0, 0]));
+    assert_eq!(read(&dump, LIBRARY + 4 * PAGE, 1), fault(LIBRARY + 4 * PAGE, FaultCause::NotMapped));
+    assert_eq!(read(&dump, LIBRARY + 6 * PAGE, 1), fault(LIBRARY + 6 * PAGE, FaultCause::NotMapped));
     let symbol = dynamic_symbol(&dump.memory(), &dump.process().modules[0], "_PyRuntime");
     assert_eq!(symbol, Ok(Some(Address(LIBRARY + PAGE + 0x10))));
     let in_lib_path = FileSearch { lib_paths: vec![elided.root.path().join("lib")], ..FileSearch::default() };
@@ -566,4 +566,109 @@ fn paths_that_lead_elsewhere_are_not_followed() {
         let dump = open(&core.build(), elided.in_sysroot()).unwrap();
         assert!(matches!(dump.module_file(0), ModuleFile::NotFound { tried } if tried.is_empty()), "{path}");
     }
+}
+
+/// What a dump says, without where it lies.
+fn summary(dump: &Dump) -> String {
+    format!("{:?}", dump.process())
+}
+
+#[test]
+fn a_smaller_core_says_the_same_and_needs_no_other_file() {
+    let elided = elided(0x400);
+    let core = elided.core.clone().auxiliary(&auxiliary());
+    let core = core
+        .load(HEAP, 4 * PAGE, READ | WRITE, &[6; 4 * PAGE as usize])
+        .process(100, "python a.py")
+        .load(STACK, STACK_SIZE, READ | WRITE, &stack(&["python", "a.py"], &["A=B"]));
+    let dump = open(&core.build(), elided.in_sysroot()).unwrap();
+    let memory = dump.memory();
+    let recording = RecordingMemory::new(&memory);
+    let module = &dump.process().modules[0];
+    let symbol = dynamic_symbol(&recording, module, "_PyRuntime").unwrap();
+    recording.read(Address(HEAP + PAGE + 8), &mut [0; 8]).unwrap();
+    recording.read(Address(LIBRARY + 3 * PAGE + 2996), &mut [0; 8]).unwrap();
+    let unreadable = Address(0x1000);
+    let mut pages = recording.pages();
+    pages.push(unreadable);
+
+    for name in ["small.core", "small.core.zst"] {
+        let path = elided.root.path().join(name);
+        let written = dump.write_smaller(&path, &memory, &pages).unwrap();
+        assert_eq!((written.pages, written.unreadable), (4, 1));
+        let small = Dump::open(&path, FileSearch::default()).unwrap();
+        assert_eq!(summary(&small), summary(&dump));
+        assert!(!small.source().truncated);
+        assert_eq!(dynamic_symbol(&small.memory(), &small.process().modules[0], "_PyRuntime"), Ok(symbol));
+        assert_eq!(read(&small, HEAP + PAGE, PAGE as usize), Ok(vec![6; PAGE as usize]));
+        let fault = |at, cause| Err(Fault { at: Address(at), cause });
+        assert_eq!(read(&small, HEAP, 1), fault(HEAP, FaultCause::NotDumped));
+        assert_eq!(read(&small, HEAP + 2 * PAGE - 1, 2), fault(HEAP + 2 * PAGE, FaultCause::NotDumped));
+        assert_eq!(read(&small, LIBRARY + 3 * PAGE + 2996, 8), Ok(vec![9, 9, 9, 9, 0, 0, 0, 0]));
+        assert!(dump.write_smaller(&path, &memory, &pages).is_err(), "a file that exists is not replaced");
+    }
+}
+
+#[test]
+fn a_smaller_core_of_all_pages_is_whole() {
+    let dump = open_core(&kernel_core());
+    let memory = dump.memory();
+    let ranges = memory.ranges();
+    let pages =
+        ranges.iter().flat_map(|range| (range.start.0..range.end().0).step_by(PAGE as usize)).map(Address);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("all");
+    let written = dump.write_smaller(&path, &memory, &pages.collect::<Vec<_>>()).unwrap();
+    assert_eq!(written.unreadable, 1, "the heap's second page was not dumped");
+    let again = Dump::open(&path, FileSearch::default()).unwrap();
+    assert_eq!(summary(&again), summary(&dump));
+    let copy = again.memory();
+    for at in ranges.iter().flat_map(|range| range.start.0..range.end().0) {
+        let (mut one, mut other) = ([0], [0]);
+        let (first, second) = (memory.read(Address(at), &mut one), copy.read(Address(at), &mut other));
+        assert_eq!((first, one), (second, other), "{at:#x}");
+    }
+}
+
+#[test]
+fn very_many_ranges_are_numbered_in_a_section() {
+    let count = 70_000u64;
+    let start = |index| HEAP + 2 * index * PAGE;
+    let mut core = Core::new().thread(1, 6, 1, 2, 3).numbered_in_section();
+    for index in 0..count - 1 {
+        core = core.load(start(index), PAGE, READ, &[]);
+    }
+    let dump = open_core(&core.load(start(count - 1), PAGE, READ | WRITE, &[1; PAGE as usize]));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("many");
+    let last = Address(start(count - 1));
+    assert_eq!(dump.write_smaller(&path, &dump.memory(), &[last]).unwrap().pages, 1);
+    let again = Dump::open(&path, FileSearch::default()).unwrap();
+    assert_eq!(summary(&again), summary(&dump));
+    assert_eq!(again.memory().ranges(), dump.memory().ranges());
+    assert_eq!(read(&again, last.0, 1), Ok(vec![1]));
+}
+
+#[test]
+fn a_page_of_the_file_may_be_mapped_twice_read_only_and_writable() {
+    let elided = elided(0x400);
+    let mut file = library().build();
+    let second_program_header = 64 + 56;
+    put64(&mut file, second_program_header + 8, 0x800);
+    put64(&mut file, second_program_header + 16, PAGE + 0x800);
+    put64(&mut file, second_program_header + 32, 0x800);
+    put64(&mut file, second_program_header + 40, 0x800);
+    fs::write(elided.root.path().join("lib/a.so"), &file).unwrap();
+    let core = Core::new()
+        .thread(100, 6, 1, 2, 3)
+        .files(&[
+            (LIBRARY, LIBRARY + PAGE, 0, "/lib/a.so"),
+            (LIBRARY + PAGE, LIBRARY + 2 * PAGE, 0, "/lib/a.so"),
+        ])
+        .load(LIBRARY, PAGE, READ | EXECUTE, &file[..0x400]);
+    let dump = open(&core.build(), elided.in_sysroot()).unwrap();
+    assert_eq!(dump.process().modules.len(), 1);
+    assert_eq!(read(&dump, LIBRARY + 0x700, 0x200), Ok(file[0x700..0x900].to_vec()));
+    let fault = Fault { at: Address(LIBRARY + PAGE + 0x800), cause: FaultCause::NotDumped };
+    assert_eq!(read(&dump, LIBRARY + PAGE + 0x800, 1), Err(fault));
 }

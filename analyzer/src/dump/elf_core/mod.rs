@@ -5,10 +5,13 @@ mod headers;
 mod loaded;
 mod modules;
 mod notes;
+mod write;
 mod x86_64;
 
 pub(super) use headers::{Headers, Segment};
 pub(super) use modules::Mapping;
+pub use write::Written;
+pub(super) use write::write;
 
 use super::error::OpenProblem;
 use crate::addr::Address;

@@ -1,0 +1,268 @@
+//! Writing a smaller core: the same process, with only some of its pages.
+
+use super::headers::Headers;
+use crate::addr::Address;
+use crate::memory::{Memory, PAGE_SIZE, Range};
+use object::elf::{self, FileHeader64, Ident, ProgramFlags, ProgramHeader64, ProgramType, SectionHeader64};
+use object::pod::bytes_of;
+use object::{LittleEndian as LE, U16, U32, U64};
+use std::io::{self, Write};
+
+/// Bytes of memory to write, from one address on.
+#[derive(Clone, Copy)]
+struct Run {
+    start: u64,
+    size: u64,
+}
+
+/// What a smaller core holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many pages of memory, of [`PAGE_SIZE`].
+    pub pages: u64,
+    /// How many of the wanted pages could not be read and are missing.
+    pub unreadable: u64,
+}
+
+/// Writes a core with the headers, notes and mappings of the core `data`, and of its memory only `pages`, read from
+/// `memory`, which may have them from elsewhere than `data`. Ranges that have none are still there, without bytes.
+pub(in crate::dump) fn write(
+    headers: &Headers,
+    data: &[u8],
+    memory: &dyn Memory,
+    pages: &[Address],
+    out: &mut dyn Write,
+) -> io::Result<Written> {
+    let (runs, written) = readable_runs(memory, pages);
+    let loads = lay_out(&all_ranges(headers, memory), &runs);
+    let notes = headers.notes.iter().map(|notes| (notes.bytes(data), notes.align)).collect::<Vec<_>>();
+    let count = notes.len() + loads.len();
+    let in_section = u16::try_from(count).ok().filter(|&count| count < elf::PN_XNUM).is_none();
+    let table_end = (size_of::<FileHeader64<LE>>() + count * size_of::<ProgramHeader64<LE>>()) as u64;
+    let section_size = if in_section { size_of::<SectionHeader64<LE>>() as u64 } else { 0 };
+
+    out.write_all(bytes_of(&file_header(count, in_section.then_some(table_end))))?;
+    let mut offset = table_end + section_size;
+    for (bytes, align) in &notes {
+        offset = offset.next_multiple_of(NOTE_ALIGNMENT);
+        let size = bytes.len() as u64;
+        out.write_all(bytes_of(&program_header(
+            elf::PT_NOTE,
+            ProgramFlags(0),
+            offset,
+            0,
+            (size, 0),
+            *align,
+        )))?;
+        offset += size;
+    }
+    let first_page = offset.next_multiple_of(PAGE_SIZE);
+    offset = first_page;
+    for load in &loads {
+        let Range { start, size, .. } = load.range;
+        let flags = permissions(&load.range);
+        out.write_all(bytes_of(&program_header(
+            elf::PT_LOAD,
+            flags,
+            offset,
+            start.0,
+            (load.held, size),
+            PAGE_SIZE,
+        )))?;
+        offset += load.held.next_multiple_of(PAGE_SIZE);
+    }
+    if in_section {
+        out.write_all(bytes_of(&numbering_section(count)))?;
+    }
+    let mut at = table_end + section_size;
+    for (bytes, _) in &notes {
+        at += pad(out, at, NOTE_ALIGNMENT)?;
+        out.write_all(bytes)?;
+        at += bytes.len() as u64;
+    }
+    pad(out, at, PAGE_SIZE)?;
+    for load in &loads {
+        write_memory(memory, load.range.start, load.held, out)?;
+        pad(out, load.held, PAGE_SIZE)?;
+    }
+    Ok(written)
+}
+
+/// Notes begin at a multiple of this, whatever alignment their segment had: 4 or 8.
+const NOTE_ALIGNMENT: u64 = 8;
+
+/// Joins the wanted pages, in any order, into runs, ascending; leaves out what cannot be read.
+fn readable_runs(memory: &dyn Memory, pages: &[Address]) -> (Vec<Run>, Written) {
+    let mut starts = pages.iter().map(|page| page.0 - page.0 % PAGE_SIZE).collect::<Vec<_>>();
+    starts.sort_unstable();
+    starts.dedup();
+    let mut runs = Vec::<Run>::new();
+    let mut written = Written::default();
+    for start in starts {
+        let mut page = [0; PAGE_SIZE as usize];
+        let size = match memory.read(Address(start), &mut page) {
+            Ok(()) => PAGE_SIZE,
+            Err(fault) => fault.at.0.saturating_sub(start).min(PAGE_SIZE),
+        };
+        if size == 0 {
+            written.unreadable += 1;
+            continue;
+        }
+        written.pages += 1;
+        match runs.last_mut() {
+            Some(last) if last.start + last.size == start => last.size += size,
+            _ => runs.push(Run { start, size }),
+        }
+    }
+    (runs, written)
+}
+
+/// Every range that the process had mapped: the segments, and between them the files that the dump lists.
+fn all_ranges(headers: &Headers, memory: &dyn Memory) -> Vec<Range> {
+    let segments = &headers.segments;
+    let between = memory.ranges().into_iter().filter(|range| {
+        let next = segments.get(segments.partition_point(|segment| segment.end() <= range.start.0));
+        next.is_none_or(|segment| range.end().0 <= segment.start)
+    });
+    let mut ranges = segments
+        .iter()
+        .map(|segment| Range {
+            start: Address(segment.start),
+            size: segment.memory_size,
+            writable: segment.writable,
+            executable: segment.executable,
+        })
+        .chain(between)
+        .collect::<Vec<_>>();
+    ranges.sort_by_key(|range| range.start);
+    ranges
+}
+
+/// A `PT_LOAD` to write.
+struct Load {
+    range: Range,
+    /// How many of its bytes are written, from its start.
+    held: u64,
+}
+
+/// Cuts ranges up so that each run begins one, and the rest of its range follows it without bytes.
+fn lay_out(ranges: &[Range], runs: &[Run]) -> Vec<Load> {
+    let mut loads = Vec::<Load>::new();
+    let mut next_run = 0;
+    for range in ranges {
+        let (mut at, end) = (range.start.0, range.end().0);
+        let mut held = 0;
+        while let Some(run) = runs.get(next_run).filter(|run| run.start < end) {
+            let (start, stop) = (run.start.max(at), (run.start + run.size).min(end));
+            if start > at {
+                loads.push(Load { range: Range { start: Address(at), size: start - at, ..*range }, held });
+            }
+            (at, held) = (start.max(at), stop.saturating_sub(start));
+            if run.start + run.size > end {
+                break;
+            }
+            next_run += 1;
+        }
+        if at < end {
+            loads.push(Load { range: Range { start: Address(at), size: end - at, ..*range }, held });
+        }
+    }
+    loads
+}
+
+fn write_memory(memory: &dyn Memory, start: Address, size: u64, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = [0; PAGE_SIZE as usize];
+    let mut done = 0;
+    while done < size {
+        let now = usize::try_from((size - done).min(PAGE_SIZE)).unwrap_or(page.len());
+        let bytes = page.get_mut(..now).unwrap_or_default();
+        memory.read(start.add(done), bytes).map_err(io::Error::other)?;
+        out.write_all(bytes)?;
+        done += now as u64;
+    }
+    Ok(())
+}
+
+/// Writes zeros from `at` up to the next multiple of `alignment`; gives how many.
+fn pad(out: &mut dyn Write, at: u64, alignment: u64) -> io::Result<u64> {
+    let zeros = [0; PAGE_SIZE as usize];
+    let count = at.next_multiple_of(alignment) - at;
+    out.write_all(zeros.get(..usize::try_from(count).unwrap_or_default()).unwrap_or_default())?;
+    Ok(count)
+}
+
+/// `section_at`: where the section header lies that has the count, if there are too many program headers.
+fn file_header(count: usize, section_at: Option<u64>) -> FileHeader64<LE> {
+    let short = |value| U16::new(LE, value);
+    FileHeader64 {
+        e_ident: Ident {
+            magic: elf::ELFMAG,
+            class: elf::ELFCLASS64,
+            data: elf::ELFDATA2LSB,
+            version: elf::EV_CURRENT,
+            os_abi: elf::ELFOSABI_NONE,
+            abi_version: 0,
+            padding: [0; 7],
+        },
+        e_type: U16::new(LE, elf::ET_CORE),
+        e_machine: U16::new(LE, elf::EM_X86_64),
+        e_version: U32::new(LE, elf::EV_CURRENT.0.into()),
+        e_entry: U64::new(LE, 0),
+        e_phoff: U64::new(LE, size_of::<FileHeader64<LE>>() as u64),
+        e_shoff: U64::new(LE, section_at.unwrap_or(0)),
+        e_flags: U32::new(LE, elf::FileFlags(0)),
+        e_ehsize: short(size_of::<FileHeader64<LE>>() as u16),
+        e_phentsize: short(size_of::<ProgramHeader64<LE>>() as u16),
+        e_phnum: short(if section_at.is_some() { elf::PN_XNUM } else { count as u16 }),
+        e_shentsize: short(size_of::<SectionHeader64<LE>>() as u16),
+        e_shnum: short(section_at.is_some().into()),
+        e_shstrndx: U16::new(LE, elf::SHN_UNDEF),
+    }
+}
+
+fn program_header(
+    kind: ProgramType,
+    flags: ProgramFlags,
+    offset: u64,
+    address: u64,
+    (file_size, memory_size): (u64, u64),
+    align: u64,
+) -> ProgramHeader64<LE> {
+    ProgramHeader64 {
+        p_type: U32::new(LE, kind),
+        p_flags: U32::new(LE, flags),
+        p_offset: U64::new(LE, offset),
+        p_vaddr: U64::new(LE, address),
+        p_paddr: U64::new(LE, 0),
+        p_filesz: U64::new(LE, file_size),
+        p_memsz: U64::new(LE, memory_size),
+        p_align: U64::new(LE, align),
+    }
+}
+
+/// Section header 0, whose `sh_info` is the number of program headers.
+fn numbering_section(count: usize) -> SectionHeader64<LE> {
+    SectionHeader64 {
+        sh_name: U32::new(LE, 0),
+        sh_type: U32::new(LE, elf::SHT_NULL),
+        sh_flags: U64::new(LE, elf::SectionFlags(0)),
+        sh_addr: U64::new(LE, 0),
+        sh_offset: U64::new(LE, 0),
+        sh_size: U64::new(LE, 1),
+        sh_link: U32::new(LE, 0),
+        sh_info: U32::new(LE, u32::try_from(count).unwrap_or(u32::MAX)),
+        sh_addralign: U64::new(LE, 0),
+        sh_entsize: U64::new(LE, 0),
+    }
+}
+
+fn permissions(range: &Range) -> ProgramFlags {
+    let mut flags = elf::PF_R.0;
+    if range.writable {
+        flags |= elf::PF_W.0;
+    }
+    if range.executable {
+        flags |= elf::PF_X.0;
+    }
+    ProgramFlags(flags)
+}
