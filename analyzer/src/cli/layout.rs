@@ -63,6 +63,10 @@ struct ExtractArgs {
     #[arg(long, value_name = "X.Y.Z", required_unless_present = "package")]
     unicode: Option<String>,
 
+    /// The interpreter's opcode.opmap["PUSH_EXC_INFO"], from 3.11
+    #[arg(long, value_name = "NUMBER")]
+    push_exc_info: Option<u8>,
+
     /// Make the table of a package's structs instead
     #[arg(long, value_name = "PACKAGE=VERSION", value_parser = package_version, requires = "name")]
     package: Option<(String, String)>,
@@ -156,7 +160,8 @@ fn extract(args: &ExtractArgs) -> Result<ExitCode> {
         }
         None => {
             let unicode = args.unicode.clone().unwrap_or_default();
-            let interpreter = Interpreter { name, python: args.python.clone(), unicode };
+            let interpreter =
+                Interpreter { name, python: args.python.clone(), unicode, push_exc_info: args.push_exc_info };
             let yaml = dwarf::extract(&args.files, &interpreter)?.to_yaml();
             (yaml.clone(), Layout::from_yaml(&yaml, "the extracted table")?.structs)
         }

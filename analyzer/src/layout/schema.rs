@@ -196,11 +196,14 @@ schema! {
     }
     /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
     PyFrameObject("PyFrameObject", "_frame") {
-        f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame,
+        f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame, f_gen, f_valuestack, f_iblock,
+        f_blockstack,
     }
+    /// `PyTryBlock`, up to 3.10, Include/cpython/frameobject.h.
+    PyTryBlock("PyTryBlock") { b_type, b_level }
     /// `PyCodeObject`, Include/cpython/code.h.
     PyCodeObject("PyCodeObject") {
-        co_argcount, co_kwonlyargcount, co_nlocals, co_flags, co_firstlineno, co_code, co_varnames, co_cellvars,
+        co_argcount, co_kwonlyargcount, co_nlocals, co_flags, co_firstlineno, co_code, co_exceptiontable, co_stacksize, co_varnames, co_cellvars,
         co_freevars, co_cell2arg, co_nlocalsplus, co_localsplusnames, co_localspluskinds, co_filename, co_name,
         co_qualname, co_lnotab, co_linetable, co_code_adaptive, _co_firsttraceable,
     }

@@ -86,6 +86,9 @@ pub struct Layout {
     /// The version of the Unicode database that this Python decides by which characters `repr` escapes, `14.0.0`.
     #[serde(deserialize_with = "unicode_version")]
     pub unicode: String,
+    /// The number of the instruction `PUSH_EXC_INFO`, which begins every handler from 3.11 on.
+    #[serde(default)]
+    pub push_exc_info: Option<u8>,
     /// What the table was extracted from.
     pub provenance: Vec<Provenance>,
     /// The offsets.
@@ -128,6 +131,7 @@ impl Layout {
             python,
             abi: Abi::Lp64,
             unicode,
+            push_exc_info: None,
             provenance: Vec::new(),
             structs: Structs::default(),
         }
@@ -163,6 +167,9 @@ impl Layout {
             "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nunicode: \"{}\"\n",
             self.schema, self.name, self.unicode
         );
+        if let Some(opcode) = self.push_exc_info {
+            yaml.push_str(&format!("push_exc_info: {opcode}\n"));
+        }
         write_common(&mut yaml, self.abi, &self.provenance, &self.structs);
         yaml
     }

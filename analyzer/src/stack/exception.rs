@@ -3,7 +3,7 @@
 use super::Stacks;
 use super::frame::RawFrame;
 use crate::addr::Address;
-use crate::layout::{HandledModel, RaisedModel};
+use crate::layout::RaisedModel;
 use crate::object::Unreadable;
 use crate::report::{Exception, Frame, ThreadExceptions};
 use std::collections::HashSet;
@@ -128,16 +128,18 @@ impl Stacks<'_, '_> {
         Ok((frame, inspector.pointer(at, layout.tb_next)?))
     }
 
-    /// What the thread state at `thread` raises and handles.
-    pub(super) fn exceptions_of(&self, thread: Address) -> ThreadExceptions {
+    /// What the thread state at `thread`, whose frames are `frames`, raises and handles.
+    pub(super) fn exceptions_of(&self, thread: Address, frames: &[RawFrame]) -> ThreadExceptions {
         let mut exceptions = ThreadExceptions::default();
         match self.raised(thread) {
             Ok(raising) => exceptions.raising = raising,
             Err(error) => self.inspector.note_gap(error.gap("the exception in flight")),
         }
-        if let Err(error) = self.handled(thread, &mut exceptions.handling) {
+        let mut handled = Vec::new();
+        if let Err(error) = self.handled(thread, frames, &mut handled) {
             self.inspector.note_gap(error.gap("the exceptions being handled"));
         }
+        exceptions.handling = handled.into_iter().map(|value| self.exception(value)).collect();
         exceptions
     }
 
@@ -192,10 +194,17 @@ impl Stacks<'_, '_> {
         })
     }
 
-    /// The `exc_info` stack, innermost first.
-    fn handled(&self, thread: Address, out: &mut Vec<Exception>) -> Result<(), Unreadable> {
+    /// All exceptions being handled, innermost first. The `exc_info` stack has one entry for the thread and one for
+    /// each running generator; a handler inside another handler keeps the outer exception on its frame's stack.
+    fn handled(
+        &self,
+        thread: Address,
+        frames: &[RawFrame],
+        out: &mut Vec<Address>,
+    ) -> Result<(), Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
+        let mut frames = frames.iter();
         let mut at = inspector.pointer(thread, layout.PyThreadState.exc_info)?;
         let mut seen = HashSet::new();
         while !at.is_null() {
@@ -205,17 +214,23 @@ impl Stacks<'_, '_> {
                     what: "the stack of handled exceptions does not end".to_owned(),
                 });
             }
-            let item = &layout.PyErrStackItem;
-            let value = inspector.pointer(at, item.exc_value)?;
-            if !value.is_null() && !inspector.is_none(value)? {
-                let mut exception = self.exception(value);
-                if inspector.layout.handled_model() == HandledModel::Triple && exception.traceback.is_empty()
+            let mut add = |value: Address| -> Result<(), Unreadable> {
+                if !value.is_null() && out.last() != Some(&value) && inspector.type_of(value)?.is_exception()
                 {
-                    exception.traceback = self.traceback(inspector.pointer(at, item.exc_traceback)?);
+                    out.push(value);
                 }
-                out.push(exception);
+                Ok(())
+            };
+            add(inspector.pointer(at, layout.PyErrStackItem.exc_value)?)?;
+            for frame in frames.by_ref() {
+                for value in self.saved_exceptions(frame)? {
+                    add(value)?;
+                }
+                if frame.in_generator {
+                    break;
+                }
             }
-            at = inspector.pointer(at, item.previous_item)?;
+            at = inspector.pointer(at, layout.PyErrStackItem.previous_item)?;
         }
         Ok(())
     }

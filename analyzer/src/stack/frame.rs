@@ -16,6 +16,8 @@ const MAX_FRAMES: usize = 200_000;
 /// A frame before its names are read.
 #[derive(Clone, Debug)]
 pub struct RawFrame {
+    /// The frame itself: a `PyFrameObject` up to 3.10, a `_PyInterpreterFrame` from 3.11.
+    pub address: Address,
     /// The frame's code object.
     pub code: Address,
     /// The instruction being executed, in bytes from the first one; negative before it.
@@ -26,6 +28,8 @@ pub struct RawFrame {
     pub slots: Address,
     /// The mapping of local names of modules and classes, or null.
     pub names: Address,
+    /// Whether it belongs to a generator or a coroutine.
+    pub in_generator: bool,
     /// Whether the frame was entered from C; not known of frames in tracebacks.
     pub is_entry: Option<bool>,
 }
@@ -126,11 +130,13 @@ impl Stacks<'_, '_> {
         let code = inspector.non_null(at, code)?;
         let instruction = inspector.pointer(at, instruction)?;
         Ok(RawFrame {
+            address: at,
             code,
             last_instruction: instruction.0.wrapping_sub(self.code(code)?.instructions.0) as i64,
             line: None,
             slots: inspector.field_address(at, layout.localsplus)?,
             names: inspector.pointer(at, layout.f_locals)?,
+            in_generator: inspector.uint(at, layout.owner)? == OWNED_BY_GENERATOR,
             is_entry: None,
         })
     }
@@ -143,11 +149,13 @@ impl Stacks<'_, '_> {
             return self.interpreter_frame(inspector.non_null(at, layout.f_frame)?);
         }
         Ok(RawFrame {
+            address: at,
             code: inspector.non_null(at, layout.f_code)?,
             last_instruction: inspector.int(at, layout.f_lasti)? * inspector.layout.bytes_per_lasti(),
             line: None,
             slots: inspector.field_address(at, layout.f_localsplus)?,
             names: inspector.pointer(at, layout.f_locals)?,
+            in_generator: !inspector.pointer(at, layout.f_gen)?.is_null(),
             is_entry: None,
         })
     }

@@ -3,6 +3,7 @@
 mod code;
 mod exception;
 mod frame;
+mod handlers;
 mod lines;
 mod locals;
 mod state;

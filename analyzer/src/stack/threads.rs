@@ -1,6 +1,7 @@
 //! The threads of the report: thread states joined with the native threads.
 
 use super::Stacks;
+use super::frame::RawFrame;
 use super::state::{InterpreterState, ThreadState, gil_holder, is_collecting};
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
@@ -108,6 +109,8 @@ pub fn threads(
                 .map(|native| native.tid)
                 .or(thread.native_thread_id.and_then(|id| u32::try_from(id).ok()));
             let holds_gil = holder.map(|holder| holder == thread.address);
+            let (raw, frames) = python_frames(stacks, thread);
+            let exceptions = stacks.exceptions_of(thread.address, &raw);
             threads.push(Thread {
                 tid: tid.filter(|&tid| tid != 0),
                 name: names.get(&thread.thread_id).cloned(),
@@ -119,8 +122,8 @@ pub fn threads(
                 collecting_garbage: collecting.zip(holds_gil).map(|(collecting, holds)| collecting && holds),
                 python: true,
                 native_location: native.and_then(|native| location(native, &process.modules)),
-                frames: python_frames(stacks, thread),
-                exceptions: Some(stacks.exceptions_of(thread.address)),
+                frames,
+                exceptions: Some(exceptions),
             });
         }
     }
@@ -141,21 +144,19 @@ fn native_of<'p>(thread: &ThreadState, process: &'p ProcessInfo) -> Option<(usiz
     })
 }
 
-fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> Vec<Frame> {
+fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame>, Vec<Frame>) {
     let (raw, problem) = stacks.frames_of(thread.address);
     let mut frames = Vec::with_capacity(raw.len());
     for raw in &raw {
         match stacks.frame(raw) {
             Ok(frame) => frames.push(frame),
-            Err(error) => {
-                stacks.inspector.note_gap(error.gap(format!("the frame of the code object at {}", raw.code)))
-            }
+            Err(error) => stacks.inspector.note_gap(error.gap(format!("the frame at {}", raw.address))),
         }
     }
     if let Some(error) = problem {
         stacks.inspector.note_gap(error.gap(format!("the frames of the thread state at {}", thread.address)));
     }
-    frames
+    (raw, frames)
 }
 
 fn location(native: &NativeThread, modules: &[Module]) -> Option<NativeLocation> {

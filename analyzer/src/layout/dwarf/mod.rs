@@ -25,6 +25,8 @@ pub struct Interpreter {
     pub python: (u8, u8, String),
     /// Its `unicodedata.unidata_version`.
     pub unicode: String,
+    /// Its `opcode.opmap["PUSH_EXC_INFO"]`, from 3.11.
+    pub push_exc_info: Option<u8>,
 }
 
 /// Why no table could be extracted.
@@ -108,6 +110,7 @@ pub enum ExtractError {
 pub fn extract(files: &[PathBuf], interpreter: &Interpreter) -> Result<Layout, ExtractError> {
     let (major, minor, version) = &interpreter.python;
     let mut layout = Layout::new(interpreter.name.clone(), (*major, *minor), interpreter.unicode.clone());
+    layout.push_exc_info = interpreter.push_exc_info;
     (layout.structs, layout.provenance) = structs(files, version, None)?;
     Ok(layout)
 }
