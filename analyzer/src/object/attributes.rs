@@ -1,7 +1,7 @@
 //! The attributes of an instance: its `__dict__`, wherever the interpreter keeps it, and its `__slots__`.
 
 use super::types::TypeInfo;
-use super::{Inspector, Limits, Unreadable};
+use super::{Inspector, Unreadable};
 use crate::addr::Address;
 use crate::layout::InstanceDictModel;
 
@@ -12,9 +12,6 @@ const WORD: u64 = 8;
 const OBJECT_MEMBERS: [i64; 2] = [6, 16];
 /// The most members of one type that are looked at.
 const MAX_MEMBERS: u64 = 4096;
-
-/// How keys of instance dictionaries that are no strings are shown.
-const KEY_LIMITS: Limits = Limits { depth: 2, max_items: 10, max_string: 100 };
 
 /// Where the instance dictionary of an object is.
 enum InstanceDict {
@@ -112,9 +109,10 @@ impl Inspector<'_> {
         };
         let mut named = Vec::new();
         for (key, value) in pairs {
-            let name =
-                if self.is_str_object(key)? { self.string(key)? } else { self.value(key, KEY_LIMITS).repr };
-            named.push((name, value));
+            // Attributes are named by strings; other keys of an instance's dict are out of their reach.
+            if self.is_str_object(key)? {
+                named.push((self.string(key)?, value));
+            }
         }
         self.slots(object, class, &mut named)?;
         let more = named.len() > limit;

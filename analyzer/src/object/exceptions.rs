@@ -13,6 +13,9 @@ const MAX_NESTING: usize = 8;
 /// How messages show arguments that are no strings.
 const MESSAGE_LIMITS: Limits = Limits { depth: 8, max_items: 200, max_string: 1 << 14 };
 
+/// Types whose `str()` is their `repr()`, whether they inherit it from `object` or have a slot of their own for it.
+const REPR_IS_STR: [&str; 7] = ["object", "bytes", "bytearray", "int", "bool", "float", "complex"];
+
 /// What an exception object holds.
 #[derive(Clone, Debug)]
 pub struct ExceptionFields {
@@ -177,9 +180,7 @@ impl Inspector<'_> {
         let class = self.type_of(object)?;
         match self.str_source(&class) {
             MethodSource::Native(owner) if owner == "str" => self.string(object),
-            MethodSource::Native(owner) if matches!(owner.as_str(), "object" | "bytes" | "bytearray") => {
-                self.exact_repr(object)
-            }
+            MethodSource::Native(owner) if REPR_IS_STR.contains(&owner.as_str()) => self.exact_repr(object),
             _ if class.is_exception() && nesting < MAX_NESTING => self
                 .message(object, &class, nesting + 1)
                 .map_err(|what| Unreadable::Nonsense { at: object, what }),
