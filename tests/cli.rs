@@ -129,7 +129,7 @@ fn an_unreadable_file_is_refused() {
     let folder = folder();
     let path = folder.path().join("core");
     fs::write(&path, core_without_python(b"x")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_err() {
         return assert_refused(&analyze(&path), &path);
     }

@@ -124,7 +124,7 @@ fn flipped_in_headers_and_notes() {
         let end = memory_begins(bytes).min(bytes.len());
         for _ in 0..=round {
             let at = random.below(end);
-            bytes[at] = random.next() as u8;
+            bytes[at] = random.number() as u8;
         }
     });
 }
@@ -139,7 +139,7 @@ fn pointers_overwritten() {
                 0 => 0,
                 1 => usize::MAX,
                 2 => word(bytes, at) + 8,
-                3 => random.next() as usize,
+                3 => random.number() as usize,
                 _ => word(bytes, other),
             };
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
