@@ -149,7 +149,8 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
     }
     for thread in expected_order {
         let path = thread_path(thread);
-        let found = list(report, "threads").iter().find(|one| *field(one, "tid") == Json::from(thread.tid));
+        let found =
+            list(report, "threads").iter().find(|one| field(one, "tid").as_u64() == Some(thread.tid.into()));
         let Some(found) = found else {
             c.tally.frames_wrong += thread.frames.len();
             continue;

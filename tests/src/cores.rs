@@ -67,3 +67,15 @@ fn entries(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+impl RecordedCore {
+    /// A corpus core as a plain file, which is gone when the result is dropped.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn decompressed(&self) -> std::io::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::Builder::new().prefix("pycore-").suffix(".core").tempfile()?;
+        zstd::stream::copy_decode(std::fs::File::open(&self.core)?, file.as_file_mut())?;
+        Ok(file)
+    }
+}

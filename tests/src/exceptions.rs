@@ -26,7 +26,8 @@ pub(crate) fn compare_exceptions(c: &mut Comparison, truth: &Truth, report: &Jso
     comparer.note_whole(field(interpreter, "last_exception"));
 
     for thread in &truth.threads {
-        let found = list(report, "threads").iter().find(|one| *field(one, "tid") == Json::from(thread.tid));
+        let found =
+            list(report, "threads").iter().find(|one| field(one, "tid").as_u64() == Some(thread.tid.into()));
         let Some(exceptions) = found.map(|found| field(found, "exceptions")) else { continue };
         let path = thread_path(thread);
         comparer.compare(
@@ -98,11 +99,12 @@ impl<'a> Comparer<'a> {
         if !(c.expect(path, actual, "type", expected.type_name.as_str()) && same) {
             return;
         }
-        let refers_to_another = field(actual, "note").is_string() && self.whole.contains(address);
-        if refers_to_another || self.open.contains(&address) {
-            if !refers_to_another {
-                c.differ(format!("{path}.note"), "that it was shown before", "null");
-            }
+        let is_open = self.open.contains(&address);
+        let is_noted = field(actual, "note").is_string();
+        if is_open && !is_noted {
+            c.differ(format!("{path}.note"), "that it is shown further out", "null");
+        }
+        if is_open || is_noted && self.whole.contains(address) {
             return;
         }
         let message = field(actual, "message");

@@ -1,10 +1,13 @@
 //! What the end-to-end tests share: running `pycore`, the truth that programs wrote of themselves before they died,
 //! and the comparison of the two.
 
+pub mod analysis;
 pub mod compare;
 pub mod cores;
 pub mod exceptions;
 pub mod program;
+pub mod random;
+pub mod synthetic;
 pub mod tally;
 pub mod truth;
 pub mod values;

@@ -34,6 +34,11 @@ impl Tally {
         self.exceptions += other.exceptions;
     }
 
+    /// Only the frames: ten thousand times the same few values would hide all others.
+    pub fn frames(self) -> Tally {
+        Tally { frames_right: self.frames_right, frames_wrong: self.frames_wrong, ..Tally::default() }
+    }
+
     /// The share of the values of promised types that are right, from 0 to 1.
     pub fn share_right(&self) -> f64 {
         let all = self.values_right + self.values_noted + self.values_wrong;

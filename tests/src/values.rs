@@ -27,9 +27,8 @@ pub(crate) fn compare_value(c: &mut Comparison, path: &str, expected: &Value, ac
         expected: expected.repr.clone(),
         actual: repr.to_owned(),
     };
-    let verdict = if is_accepted(expected, repr) {
-        Verdict::Right
-    } else if is_noted && expected.numpy.as_ref().is_some_and(|numpy| describes(actual, numpy)) {
+    let is_described = || expected.numpy.as_ref().is_some_and(|numpy| describes(actual, numpy));
+    let verdict = if is_accepted(expected, repr) || is_noted && is_described() {
         Verdict::Right
     } else if is_noted {
         c.noted.push(difference());

@@ -1,0 +1,50 @@
+//! The compressed cores of the repository, on any machine, against what their programs knew of themselves.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use pycore_tests::analysis::analyze_and_compare;
+use pycore_tests::cores::{RecordedCore, corpus, fixtures};
+use serde_yaml::Value;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> =
+        corpus().into_iter().map(|core| Trial::test(core.name.clone(), move || check(&core))).collect();
+    if !trials.is_empty() {
+        trials.push(Trial::test("manifest", check_manifest));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn check(core: &RecordedCore) -> Result<(), Failed> {
+    let file = core.decompressed().map_err(|error| format!("{}: {error}", core.core.display()))?;
+    let comparison = analyze_and_compare(file.path(), &core.truth)?;
+    if comparison.mismatches.is_empty() { Ok(()) } else { Err(comparison.message().into()) }
+}
+
+/// The manifest names each file, with its size; each version from 3.7 to 3.13 is there.
+fn check_manifest() -> Result<(), Failed> {
+    let text = std::fs::read_to_string(fixtures().join("manifest.yaml"))?;
+    let manifest: Value = serde_yaml::from_str(&text)?;
+    let entries = manifest["cores"].as_sequence().ok_or("no list of cores")?;
+    let mut named = BTreeSet::new();
+    let mut minors = BTreeSet::new();
+    for entry in entries {
+        let file = entry["file"].as_str().ok_or("an entry without a file")?;
+        let size = std::fs::metadata(fixtures().join("corpus").join(file))?.len();
+        if entry["size"].as_u64() != Some(size) {
+            return Err(format!("{file} has {size} bytes, the manifest says otherwise").into());
+        }
+        let version = entry["python"].as_str().ok_or("an entry without a version")?;
+        minors.extend(version.rsplit_once('.').map(|(minor, _)| minor.to_owned()));
+        named.insert(file.to_owned());
+    }
+    let present: BTreeSet<String> = corpus().iter().map(|core| format!("{}.core.zst", core.name)).collect();
+    if named != present {
+        return Err(format!("the manifest names {named:?}, there are {present:?}").into());
+    }
+    let missing: Vec<String> =
+        (7..=13).map(|minor| format!("3.{minor}")).filter(|minor| !minors.contains(minor)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no core of {missing:?}").into()) }
+}
