@@ -672,3 +672,16 @@ fn a_page_of_the_file_may_be_mapped_twice_read_only_and_writable() {
     let fault = Fault { at: Address(LIBRARY + PAGE + 0x800), cause: FaultCause::NotDumped };
     assert_eq!(read(&dump, LIBRARY + PAGE + 0x800, 1), Err(fault));
 }
+
+#[test]
+fn a_smaller_core_of_one_without_its_notes_opens() {
+    let whole = kernel_core().notes_last().build();
+    let only_first_program_header = whole.len().min(64 + 56 * 2);
+    for cut in [64, only_first_program_header, whole.len() - 100] {
+        let dump = open(&whole[..cut], FileSearch::default()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("small");
+        dump.write_smaller(&path, &dump.memory(), &[Address(HEAP)]).unwrap();
+        assert!(Dump::open(&path, FileSearch::default()).is_ok());
+    }
+}

@@ -73,10 +73,14 @@ impl Region<'_> {
     }
 }
 
+/// How many pages are remembered with the region they lie in; a power of two.
+const REMEMBERED: usize = 256;
+
 /// Regions in ascending order without overlaps.
 pub struct Regions<'a> {
     regions: Vec<Region<'a>>,
-    last_hit: Cell<usize>,
+    /// By the low bits of a page's number, the index of the region that such a page was last found in.
+    last_hits: Box<[Cell<usize>; REMEMBERED]>,
 }
 
 impl<'a> Regions<'a> {
@@ -95,18 +99,19 @@ impl<'a> Regions<'a> {
             }
             keep
         });
-        Regions { regions, last_hit: Cell::new(0) }
+        Regions { regions, last_hits: Box::new([const { Cell::new(0) }; REMEMBERED]) }
     }
 
     fn find(&self, at: Address) -> Option<&Region<'a>> {
-        if let Some(region) = self.regions.get(self.last_hit.get())
+        let last_hit = self.last_hits.get((at.0 / PAGE_SIZE) as usize % REMEMBERED)?;
+        if let Some(region) = self.regions.get(last_hit.get())
             && region.range.contains(at)
         {
             return Some(region);
         }
         let index = self.regions.partition_point(|region| region.range.start <= at).checked_sub(1)?;
         let region = self.regions.get(index).filter(|region| region.range.contains(at))?;
-        self.last_hit.set(index);
+        last_hit.set(index);
         Some(region)
     }
 }

@@ -35,7 +35,10 @@ pub(in crate::dump) fn write(
 ) -> io::Result<Written> {
     let (runs, written) = readable_runs(memory, pages);
     let loads = lay_out(&all_ranges(headers, memory), &runs);
-    let notes = headers.notes.iter().map(|notes| (notes.bytes(data), notes.align)).collect::<Vec<_>>();
+    let mut notes = headers.notes.iter().map(|notes| (notes.bytes(data), notes.align)).collect::<Vec<_>>();
+    if notes.is_empty() {
+        notes.push((&[], NOTE_ALIGNMENT));
+    }
     let count = notes.len() + loads.len();
     let in_section = u16::try_from(count).ok().filter(|&count| count < elf::PN_XNUM).is_none();
     let table_end = (size_of::<FileHeader64<LE>>() + count * size_of::<ProgramHeader64<LE>>()) as u64;
