@@ -15,11 +15,13 @@ impl Address {
         self.0 == 0
     }
 
+    #[expect(clippy::should_implement_trait, reason = "the operator does not say that it wraps around")]
     /// The address `bytes` further on; wraps around as the target's own pointer arithmetic would.
     pub fn add(self, bytes: u64) -> Address {
         Address(self.0.wrapping_add(bytes))
     }
 
+    #[expect(clippy::should_implement_trait, reason = "the operator does not say that it wraps around")]
     /// The address `bytes` before this one; wraps around.
     pub fn sub(self, bytes: u64) -> Address {
         Address(self.0.wrapping_sub(bytes))

@@ -1,9 +1,9 @@
 //! From a dump to a report: the one way through all rooms.
 
 use crate::diagnosis;
-use crate::dump::{Dump, FileSearch, ModuleFile, OpenError};
+use crate::dump::{Dump, FileSearch, ModuleFile, OpenError, Written};
 use crate::layout::{LayoutRegistry, TableError};
-use crate::memory::Memory;
+use crate::memory::{Memory, RecordingMemory};
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
@@ -34,6 +34,14 @@ pub enum AnalyzeError {
     /// The dump could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The smaller core could not be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The file to write.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The user's layout table could not be used.
     #[error(transparent)]
     Layout(#[from] TableError),
@@ -50,13 +58,8 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeE
     Ok(report(&dump, &memory, &registry, options))
 }
 
-/// Reads a dump that is open, through any memory that serves it.
-pub(crate) fn report(
-    dump: &Dump,
-    memory: &dyn Memory,
-    registry: &LayoutRegistry,
-    options: &AnalyzeOptions,
-) -> Report {
+/// Reads a dump that is open, through `memory`.
+fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: &AnalyzeOptions) -> Report {
     let process = dump.process();
     let located = runtime::locate(dump, memory, registry);
     let mut report = Report {
@@ -148,6 +151,21 @@ fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Py
         evidence: found.evidence.clone(),
         interpreters,
     }
+}
+
+/// Writes a core with just the pages that a report of `options` is made of, those of mapped files included, so that it
+/// can be read without any other file; packed by zstd where its name ends with `.zst`.
+///
+/// # Errors
+/// As [`analyze`], or when `output` exists or cannot be written.
+pub fn shrink(path: &Path, output: &Path, options: &AnalyzeOptions) -> Result<Written, AnalyzeError> {
+    let registry = registry(options)?;
+    let dump = Dump::open(path, options.files.clone())?;
+    let memory = dump.memory();
+    let recording = RecordingMemory::new(&memory);
+    report(&dump, &recording, &registry, options);
+    dump.write_smaller(output, &memory, &recording.pages())
+        .map_err(|source| AnalyzeError::Write { path: output.to_owned(), source })
 }
 
 /// Says what a dump is: its modules and whether their files are at hand, its threads, its interpreter.

@@ -35,6 +35,17 @@ Exit codes:
   0  the file was read
   2  the input could not be read, or the arguments were wrong";
 
+const SHRINK_EXAMPLES: &str = "\
+Examples:
+  pycore shrink core.4711 -o small.core.zst
+
+The small core holds the pages that a report with locals is made of: values up to 12 levels, 1000 items and 100000
+characters. Nothing is redacted: what the process held in its variables is in the file.
+
+Exit codes:
+  0  the small core was written
+  2  the input could not be read or the output not be written, or the arguments were wrong";
+
 /// See the Python inside a dead process: threads, frames, locals and exceptions
 ///
 /// pycore reads the core of a dead CPython process and shows what each Python thread was doing, without debug symbols
@@ -72,6 +83,7 @@ pub(super) enum Color {
 pub(super) enum Command {
     Analyze(AnalyzeArgs),
     Info(InfoArgs),
+    Shrink(ShrinkArgs),
     Layout(LayoutArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -105,6 +117,18 @@ pub(super) struct InfoArgs {
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+/// Write a small core that gives the same report, without needing any other file
+#[derive(Debug, Args)]
+#[command(after_help = SHRINK_EXAMPLES)]
+pub(super) struct ShrinkArgs {
+    #[command(flatten)]
+    pub(super) input: InputArgs,
+
+    /// The core to write, a new file; packed when its name ends with .zst
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) output: PathBuf,
 }
 
 /// What is read, and where the files it names are.

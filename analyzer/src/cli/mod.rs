@@ -12,6 +12,7 @@ mod man;
 mod options;
 mod output;
 mod schema;
+mod shrink;
 mod stderr;
 
 use args::{Arguments, Command};
@@ -38,6 +39,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Analyze(args) => analyze::run(args),
         Command::Info(args) => info::run(args),
+        Command::Shrink(args) => shrink::run(args),
         Command::Layout(args) => layout::run(args),
         Command::Schema(_) => schema::run(),
         Command::Completions(args) => completions::run(args),

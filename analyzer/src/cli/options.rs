@@ -1,6 +1,6 @@
 //! The meaning of the arguments: checked and turned into what the library takes.
 
-use super::args::{AnalyzeArgs, InfoArgs, InputArgs, OutputArgs};
+use super::args::{AnalyzeArgs, InfoArgs, InputArgs, ShrinkArgs};
 use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
 use crate::object::Limits;
@@ -13,11 +13,8 @@ use std::path::{Path, PathBuf};
 /// When a path is not what its option needs.
 pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
     directories("--source-root", &args.source_root)?;
-    check(&args.input, &args.output)?;
     let values = &args.values;
     Ok(AnalyzeOptions {
-        files: files(&args.input),
-        layout: args.input.layout.clone(),
         locals: values.locals,
         limits: Limits {
             depth: usize::from(values.depth),
@@ -25,6 +22,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
             max_string: values.max_string as usize,
         },
         source_root: args.source_root.clone(),
+        ..input(&args.input, args.output.output.as_deref())?
     })
 }
 
@@ -33,36 +31,44 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
-    check(&args.input, &args.output)?;
+    input(&args.input, args.output.output.as_deref())
+}
+
+/// What `shrink` was asked for: all that a thorough report is made of.
+///
+/// # Errors
+/// When a path is not what its option needs.
+pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
     Ok(AnalyzeOptions {
-        files: files(&args.input),
-        layout: args.input.layout.clone(),
-        locals: false,
-        limits: Limits { depth: 0, max_items: 0, max_string: 0 },
-        source_root: Vec::new(),
+        locals: true,
+        limits: Limits { depth: 12, max_items: 1000, max_string: 100_000 },
+        ..input(&args.input, Some(&args.output))?
     })
 }
 
-fn files(input: &InputArgs) -> FileSearch {
-    FileSearch {
-        exe: input.exe.clone(),
-        sysroots: input.sysroot.clone(),
-        lib_paths: input.lib_path.clone(),
-        ..FileSearch::default()
-    }
-}
-
-fn check(input: &InputArgs, output: &OutputArgs) -> Result<()> {
+/// What every command that reads a core is asked: a report without values.
+fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
     file("--exe", input.exe.as_deref())?;
     file("--layout", input.layout.as_deref())?;
     directories("--sysroot", &input.sysroot)?;
     directories("--lib-path", &input.lib_path)?;
-    if let Some(path) = &output.output
+    if let Some(path) = output
         && is_same_file(path, &input.core)
     {
         bail!("--output {} would overwrite the core; give another file", path.display());
     }
-    Ok(())
+    Ok(AnalyzeOptions {
+        files: FileSearch {
+            exe: input.exe.clone(),
+            sysroots: input.sysroot.clone(),
+            lib_paths: input.lib_path.clone(),
+            ..FileSearch::default()
+        },
+        layout: input.layout.clone(),
+        locals: false,
+        limits: Limits { depth: 0, max_items: 0, max_string: 0 },
+        source_root: Vec::new(),
+    })
 }
 
 fn file(option: &str, path: Option<&Path>) -> Result<()> {
