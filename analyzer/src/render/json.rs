@@ -2,7 +2,7 @@
 
 use crate::render::sanitize::{Guard, Notation};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 /// Writes `document` as indented JSON, with a line feed at its end.
 ///
@@ -11,7 +11,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Those of `out`.
 pub fn json(document: &impl Serialize, out: impl Write) -> io::Result<()> {
-    let mut out = Guard::new(out, Notation::Json);
+    let mut out = BufWriter::with_capacity(1 << 16, Guard::new(out, Notation::Json));
     serde_json::to_writer_pretty(&mut out, document)?;
     out.write_all(b"\n")?;
     out.flush()
