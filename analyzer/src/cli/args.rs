@@ -184,7 +184,7 @@ pub(super) struct ValueArgs {
     #[arg(long, help_heading = "Values")]
     pub(super) locals: bool,
 
-    /// How many levels of attributes and items to follow
+    /// How many levels of attributes and items to list below a value; a repr shows three levels more
     #[arg(
         long,
         value_name = "N",

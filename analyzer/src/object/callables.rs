@@ -151,7 +151,7 @@ impl Walk<'_, '_> {
             }
         }
         let name = if class.name == "functools.partial" { "functools.partial" } else { class.short_name() };
-        Ok(Self::call(name, parts))
+        Ok(self.call(name, parts))
     }
 
     /// `type_repr`, Objects/typeobject.c.
@@ -406,13 +406,13 @@ impl Walk<'_, '_> {
         class: &TypeInfo,
         mut out: Decoded,
     ) -> Result<Decoded, Unreadable> {
-        if self.at_limit() || self.is_inside(object) {
+        if self.lists_no_children() || self.is_inside(object) {
             return Ok(out);
         }
         let (attributes, more) = self.inspector.attributes(object, class, self.limits.max_items)?;
         for (name, value) in attributes {
             let value = self.part(object, value);
-            out.children.push(super::values::attribute(name, value));
+            self.list_child(&mut out, super::values::attribute(name, value));
         }
         out.truncated |= more;
         Ok(out)

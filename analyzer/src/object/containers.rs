@@ -1,6 +1,6 @@
 //! Sequences, sets, mappings, and what views them.
 
-use super::values::{CUT, Decoded, Walk, item};
+use super::values::{CUT, Decoded, Walk, attribute, item};
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
 use crate::report::Value;
@@ -97,6 +97,15 @@ impl Inspector<'_> {
     }
 }
 
+/// How the pairs of a mapping are written.
+#[derive(Clone, Copy)]
+enum Pairs {
+    /// `{key: value}`
+    Dict,
+    /// `[(key, value)]`
+    Tuples,
+}
+
 impl Walk<'_, '_> {
     /// `open item, item close`, with the items as children.
     fn sequence(
@@ -119,7 +128,7 @@ impl Walk<'_, '_> {
                 let value = self.part(object, part);
                 out.repr.push_str(&value.repr);
                 out.absorb(&value);
-                out.children.push(item(index.to_string(), value));
+                self.list_child(&mut out, item(index.to_string(), value));
             }
             if count > items.len() as u64 {
                 out.repr.push_str(if items.is_empty() { CUT } else { ", …" });
@@ -130,32 +139,41 @@ impl Walk<'_, '_> {
         out
     }
 
-    /// `{key: value, ...}`, with the values as children named by their keys' reprs.
-    fn mapping(&mut self, object: Address, pairs: &[(Address, Address)], count: u64) -> Decoded {
-        let mut out = Decoded::exact("{");
+    /// The pairs, with the values as children named by their keys' reprs.
+    fn mapping(
+        &mut self,
+        object: Address,
+        pairs: &[(Address, Address)],
+        count: u64,
+        style: Pairs,
+    ) -> Decoded {
+        let mut out = Decoded::default();
+        let mut shown = Vec::new();
         if self.at_limit() && count > 0 {
-            out.repr.push_str(CUT);
+            shown.push(CUT.to_owned());
             out.truncated = true;
         } else {
-            for (index, &(key, value)) in pairs.iter().enumerate() {
-                if index > 0 {
-                    out.repr.push_str(", ");
-                }
+            for &(key, value) in pairs {
                 let key = self.part(object, key);
                 let value = self.part(object, value);
-                out.repr.push_str(&key.repr);
-                out.repr.push_str(": ");
-                out.repr.push_str(&value.repr);
+                shown.push(match style {
+                    Pairs::Dict => format!("{}: {}", key.repr, value.repr),
+                    Pairs::Tuples => format!("({}, {})", key.repr, value.repr),
+                });
                 out.absorb(&key);
                 out.absorb(&value);
-                out.children.push(item(key.repr, value));
+                self.list_child(&mut out, item(key.repr, value));
             }
             if count > pairs.len() as u64 {
-                out.repr.push_str(if pairs.is_empty() { CUT } else { ", …" });
+                shown.push(CUT.to_owned());
                 out.truncated = true;
             }
         }
-        out.repr.push('}');
+        let shown = shown.join(", ");
+        out.repr = match style {
+            Pairs::Dict => format!("{{{shown}}}"),
+            Pairs::Tuples => format!("[{shown}]"),
+        };
         out
     }
 
@@ -204,7 +222,7 @@ impl Walk<'_, '_> {
             return Ok(Decoded::exact("{...}"));
         }
         let entries = self.inspector.dict_entries(object, self.limits.max_items)?;
-        Ok(self.mapping(object, &entries.pairs, entries.used))
+        Ok(self.mapping(object, &entries.pairs, entries.used, Pairs::Dict))
     }
 
     /// `deque_repr`, Modules/_collectionsmodule.c.
@@ -258,27 +276,11 @@ impl Walk<'_, '_> {
             node = inspector.pointer(node, layout.ODictNode.next)?;
         }
         let inner = if inspector.layout.ordered_dict_shows_a_dict() {
-            self.mapping(object, &pairs, entries.used)
+            self.mapping(object, &pairs, entries.used, Pairs::Dict)
         } else {
-            self.pair_list(object, &pairs, entries.used)
+            self.mapping(object, &pairs, entries.used, Pairs::Tuples)
         };
         Ok(Self::wrapped(inner, &format!("{}(", class.short_name()), ")"))
-    }
-
-    /// `[(key, value), ...]`.
-    fn pair_list(&mut self, object: Address, pairs: &[(Address, Address)], count: u64) -> Decoded {
-        let mut out = self.mapping(object, pairs, count);
-        if self.at_limit() {
-            out.repr = format!("[{CUT}]");
-            return out;
-        }
-        let mut shown: Vec<String> =
-            out.children.iter().map(|child| format!("({}, {})", child.name, child.value.repr)).collect();
-        if count > pairs.len() as u64 {
-            shown.push(CUT.to_owned());
-        }
-        out.repr = format!("[{}]", shown.join(", "));
-        out
     }
 
     /// `Counter.__repr__`, Lib/collections/__init__.py: most common first.
@@ -298,7 +300,7 @@ impl Walk<'_, '_> {
             pairs.sort_by(|(a, _): &(Option<BigInt>, _), (b, _)| b.cmp(a));
         }
         let pairs: Vec<_> = pairs.into_iter().map(|(_, pair)| pair).take(self.limits.max_items).collect();
-        let mut inner = self.mapping(object, &pairs, entries.used);
+        let mut inner = self.mapping(object, &pairs, entries.used, Pairs::Dict);
         if !sortable {
             inner.note =
                 Some("counts that are no ints: in the order of insertion, not of the counts".to_owned());
@@ -314,7 +316,7 @@ impl Walk<'_, '_> {
         let dict = self.inspector.non_null(object, self.inspector.layout.structs.PyDictViewObject.dv_dict)?;
         let entries = self.inspector.dict_entries(dict, self.limits.max_items)?;
         let inner = if class.tp_name.ends_with("items") {
-            self.pair_list(object, &entries.pairs, entries.used)
+            self.mapping(object, &entries.pairs, entries.used, Pairs::Tuples)
         } else {
             let keys = class.tp_name.ends_with("keys");
             let items: Vec<_> =
@@ -329,7 +331,7 @@ impl Walk<'_, '_> {
         let mapping =
             self.inspector.non_null(object, self.inspector.layout.structs.MappingProxyObject.mapping)?;
         let value = self.inner(object, mapping);
-        Ok(Self::call("mappingproxy", vec![(None, value)]))
+        Ok(self.call("mappingproxy", vec![(None, value)]))
     }
 
     /// `namespace_repr`, Objects/namespaceobject.c.
@@ -361,7 +363,7 @@ impl Walk<'_, '_> {
             .take(shown)
             .map(|(field, value)| (Some(field.clone()), self.part(object, *value)))
             .collect();
-        let mut out = Self::call(name, parts);
+        let mut out = self.call(name, parts);
         if shown < fields.len() {
             out.repr.truncate(out.repr.len() - 1);
             out.repr.push_str(", …)");
@@ -371,7 +373,7 @@ impl Walk<'_, '_> {
     }
 
     /// `name(argument, keyword=argument)`.
-    pub(super) fn call(name: &str, arguments: Vec<(Option<String>, Value)>) -> Decoded {
+    pub(super) fn call(&self, name: &str, arguments: Vec<(Option<String>, Value)>) -> Decoded {
         let mut out = Decoded::default();
         let mut shown = Vec::new();
         for (index, (keyword, value)) in arguments.into_iter().enumerate() {
@@ -379,11 +381,11 @@ impl Walk<'_, '_> {
             match keyword {
                 Some(keyword) => {
                     shown.push(format!("{keyword}={}", value.repr));
-                    out.children.push(super::values::attribute(keyword, value));
+                    self.list_child(&mut out, attribute(keyword, value));
                 }
                 None => {
                     shown.push(value.repr.clone());
-                    out.children.push(item(index.to_string(), value));
+                    self.list_child(&mut out, item(index.to_string(), value));
                 }
             }
         }
@@ -412,6 +414,6 @@ impl Walk<'_, '_> {
             let part = self.inspector.non_null(object, field)?;
             parts.push((None, self.inner(object, part)));
         }
-        Ok(Self::call("slice", parts))
+        Ok(self.call("slice", parts))
     }
 }

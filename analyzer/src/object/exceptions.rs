@@ -311,7 +311,7 @@ impl Walk<'_, '_> {
         let shown = match (items.first(), count) {
             (Some(&only), 1) => {
                 let value = self.inner(object, only);
-                Self::call(name, vec![(None, value)])
+                self.call(name, vec![(None, value)])
             }
             _ => {
                 let value = self.inner(object, args);

@@ -27,4 +27,4 @@ pub use exceptions::ExceptionFields;
 pub use inspector::{Inspector, Unreadable};
 pub use text::Text;
 pub use types::{MethodSource, TypeInfo};
-pub use values::Limits;
+pub use values::{Limits, REPR_LEVELS};

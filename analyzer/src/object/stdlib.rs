@@ -56,7 +56,7 @@ impl Walk<'_, '_> {
                 let maps = attributes()?.get("maps").ok_or_else(|| self.inspector.missing(object, "maps"))?;
                 let (maps, _) = self.inspector.list_items(maps, self.limits.max_items)?;
                 let parts = maps.into_iter().map(|map| (None, self.part(object, map))).collect();
-                Self::call(class.short_name(), parts)
+                self.call(class.short_name(), parts)
             }
             ("collections", "UserDict.__repr__" | "UserList.__repr__" | "UserString.__repr__") => {
                 let data = attributes()?.get("data").ok_or_else(|| self.inspector.missing(object, "data"))?;
@@ -358,7 +358,7 @@ impl Walk<'_, '_> {
                 let lock = self.inner(object, lock);
                 let mut out = Decoded::exact(format!("<Condition({}, {waiters})>", lock.repr));
                 out.absorb(&lock);
-                out.children.push(attribute("_lock", lock));
+                self.list_child(&mut out, attribute("_lock", lock));
                 return Ok(Some(out));
             }
             "Thread.__repr__" => {

@@ -7,7 +7,7 @@ use crate::report::{Child, ChildKind, Value};
 /// How much of a value is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Levels of containers and attributes below a variable.
+    /// Levels of items and attributes that are listed below a variable; reprs show [`REPR_LEVELS`] more of containers.
     pub depth: usize,
     /// Items of one container.
     pub max_items: usize,
@@ -17,6 +17,8 @@ pub struct Limits {
 
 /// The deepest nesting that is followed, whatever the user asks for: decoding is recursive.
 const MAX_DEPTH: usize = 64;
+/// How many levels of nested containers a repr shows below the ones whose items are listed.
+pub const REPR_LEVELS: usize = 3;
 /// The most objects that one report decodes.
 pub(super) const MAX_VALUES: usize = 4_000_000;
 
@@ -121,9 +123,21 @@ impl Walk<'_, '_> {
         self.path.contains(&object)
     }
 
-    /// Whether a limit forbids going below the object at hand.
+    /// Whether the repr of a container at hand is not to show its items.
     pub(super) fn at_limit(&self) -> bool {
+        self.depth >= self.limits.depth + REPR_LEVELS
+    }
+
+    /// Whether the parts of the object at hand are not to be listed as children.
+    pub(super) fn lists_no_children(&self) -> bool {
         self.depth >= self.limits.depth
+    }
+
+    /// Lists a part as a child, unless it is too far down for that.
+    pub(super) fn list_child(&self, out: &mut Decoded, child: Child) {
+        if !self.lists_no_children() {
+            out.children.push(child);
+        }
     }
 
     /// Decodes a part of `object`, one level down.
