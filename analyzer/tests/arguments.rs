@@ -1,4 +1,5 @@
 //! What the program does without any core.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::process::{Command, Output};
 
