@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
     };
     stderr::set_up(&arguments.global);
     crash::catching(|| run(&arguments)).unwrap_or_else(|error| {
-        stderr::error(&format!("{error:#}"));
+        stderr::error(&error);
         ExitCode::from(FAILED)
     })
 }

@@ -31,10 +31,22 @@ pub(super) fn set_up(global: &Global) {
         .init();
 }
 
-/// Says why the command failed; the text may have several lines.
-pub(super) fn error(text: &str) {
-    let style = AnsiColor::Red.on_default().bold();
-    say("error:", style, text);
+/// Says why the command failed.
+pub(super) fn error(error: &anyhow::Error) {
+    say("error:", AnsiColor::Red.on_default().bold(), &with_causes(error));
+}
+
+/// The error and its causes, without those that the text before them holds already.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn say(heading: &str, style: Style, text: &str) {
@@ -43,4 +55,18 @@ fn say(heading: &str, style: Style, text: &str) {
     // Nobody is left to be told when standard error is closed.
     let _ = writeln!(Guard::new(&mut safe, Notation::Python), "{text}");
     let _ = write!(stderr, "{style}{heading}{style:#} ").and_then(|()| stderr.write_all(&safe));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_causes;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let io = || std::io::Error::other("no space");
+        assert_eq!(with_causes(&io().into()), "no space");
+        let said = Err::<(), _>(io()).context("x: no space").context("cannot write").unwrap_err();
+        assert_eq!(with_causes(&said), "cannot write: x: no space");
+    }
 }

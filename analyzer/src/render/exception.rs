@@ -3,9 +3,9 @@
 use crate::addr::Address;
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
+use crate::render::shown::Shown;
 use crate::render::stack::frames;
 use crate::report::Exception;
-use std::collections::HashSet;
 use std::io::{self, Write};
 
 const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
@@ -17,20 +17,27 @@ const MAX_GROUP_WIDTH: usize = 15;
 const MAX_GROUP_DEPTH: usize = 10;
 
 /// Prints an exception with all that Python would print before it.
-pub(crate) fn chain<W: Write>(p: &mut Printer<W>, exception: &Exception) -> io::Result<()> {
-    Boxes { base: p.set_prefix(String::new()), depth: 0, needs_close: false }.chain(p, exception)
+pub(crate) fn chain<W: Write>(
+    p: &mut Printer<W>,
+    shown: &mut Shown,
+    exception: &Exception,
+) -> io::Result<()> {
+    shown.add_exceptions(addresses(exception));
+    Boxes { base: p.set_prefix(String::new()), shown, depth: 0, needs_close: false }.chain(p, exception)
 }
 
-/// Adds the addresses of all exceptions that [`chain`] prints whole for `exception`.
-pub(crate) fn addresses(exception: &Exception, into: &mut HashSet<Address>) {
+/// The addresses of all exceptions that [`chain`] prints whole for `exception`.
+fn addresses(exception: &Exception) -> Vec<Address> {
+    let mut found = Vec::new();
     let mut pending = vec![exception];
     while let Some(exception) = pending.pop() {
         if exception.note.is_none() {
-            into.insert(exception.address);
+            found.push(exception.address);
         }
         pending.extend(exception.exceptions.iter().take(MAX_GROUP_WIDTH));
         pending.extend(earlier(exception).map(|(_, earlier)| earlier));
     }
+    found
 }
 
 /// The type and message on one line.
@@ -64,7 +71,8 @@ fn message(exception: &Exception) -> Option<&str> {
 }
 
 /// Where the printing stands in the boxes of exception groups.
-struct Boxes {
+struct Boxes<'a> {
+    shown: &'a mut Shown,
     /// The prefix that all lines have.
     base: String,
     /// How many boxes are open, two for each group.
@@ -73,7 +81,7 @@ struct Boxes {
     needs_close: bool,
 }
 
-impl Boxes {
+impl Boxes<'_> {
     fn chain<W: Write>(&mut self, p: &mut Printer<W>, exception: &Exception) -> io::Result<()> {
         let mut links = vec![(None, exception)];
         while let Some((message, before)) = links.last().and_then(|(_, last)| earlier(last)) {
@@ -99,11 +107,16 @@ impl Boxes {
         Ok(())
     }
 
-    fn single<W: Write>(&self, p: &mut Printer<W>, exception: &Exception, heading: &str) -> io::Result<()> {
+    fn single<W: Write>(
+        &mut self,
+        p: &mut Printer<W>,
+        exception: &Exception,
+        heading: &str,
+    ) -> io::Result<()> {
         if !exception.traceback.is_empty() {
             writeln!(p, "{heading}")?;
             self.margin(p, "| ");
-            frames(p, &exception.traceback)?;
+            frames(p, self.shown, &exception.traceback)?;
         }
         self.margin(p, "| ");
         p.paint(p.styles.exception, line(short_type(exception)))?;
@@ -177,7 +190,7 @@ mod tests {
 
     fn shown(exception: &Exception) -> String {
         let mut out = Vec::new();
-        chain(&mut Printer::new(&mut out, false), exception).unwrap();
+        chain(&mut Printer::new(&mut out, false), &mut Shown::default(), exception).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -251,8 +264,6 @@ app.Odd
         stub.context = Some(Box::new(exception(3, "C", "")));
         last.cause = Some(Box::new(stub));
         last.context = Some(Box::new(exception(4, "D", "")));
-        let mut found = HashSet::new();
-        addresses(&last, &mut found);
-        assert_eq!(found, HashSet::from([Address(1), Address(3)]));
+        assert_eq!(addresses(&last), [Address(1), Address(3)]);
     }
 }

@@ -10,6 +10,7 @@ mod printer;
 #[cfg(test)]
 mod samples;
 pub mod sanitize;
+mod shown;
 mod stack;
 mod text;
 mod value;

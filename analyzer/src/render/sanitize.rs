@@ -1,7 +1,7 @@
 //! The one place that makes strings of a dump safe to show: no byte of a core may steer the reader's terminal.
 //!
 //! Control characters (C0, DEL, C1), bidirectional overrides and invisible format characters are shown escaped.
-//! [`line`] is for what must stay on one line; [`Guard`] is the last writer before the terminal, so that nothing that
+//! [`line()`] is for what must stay on one line; [`Guard`] is the last writer before the terminal, so that nothing that
 //! was forgotten gets through.
 
 use std::fmt;
@@ -53,7 +53,7 @@ pub fn line(text: &str) -> Line<'_> {
     Line(text)
 }
 
-/// A string shown by [`line`].
+/// A string shown by [`line()`].
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a>(&'a str);
 

@@ -2,6 +2,7 @@
 
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
+use crate::render::shown::Shown;
 use crate::render::value::{has_locals, locals};
 use crate::report::{Frame, FrameKind};
 use std::io::{self, Write};
@@ -14,6 +15,7 @@ const REPEATED_SHOWN: usize = 3;
 /// Of frames folded into `[Previous line repeated ...]` only the last one's locals are shown.
 pub(crate) fn frames<'a, W: Write>(
     p: &mut Printer<W>,
+    shown: &mut Shown,
     frames: impl IntoIterator<Item = &'a Frame>,
 ) -> io::Result<()> {
     let mut last: Option<&Frame> = None;
@@ -22,17 +24,17 @@ pub(crate) fn frames<'a, W: Write>(
         if let Some(before) = last
             && !is_repetition(before, current)
         {
-            repetitions(p, before, count)?;
+            repetitions(p, shown, before, count)?;
             count = 0;
         }
         count += 1;
         last = Some(current);
         if count <= REPEATED_SHOWN {
-            frame(p, current)?;
+            frame(p, shown, current)?;
         }
     }
     match last {
-        Some(last) => repetitions(p, last, count),
+        Some(last) => repetitions(p, shown, last, count),
         None => Ok(()),
     }
 }
@@ -45,27 +47,32 @@ fn is_repetition(a: &Frame, b: &Frame) -> bool {
         && (a.line, &a.file, &a.function) == (b.line, &b.file, &b.function)
 }
 
-fn repetitions<W: Write>(p: &mut Printer<W>, last: &Frame, count: usize) -> io::Result<()> {
+fn repetitions<W: Write>(
+    p: &mut Printer<W>,
+    shown: &mut Shown,
+    last: &Frame,
+    count: usize,
+) -> io::Result<()> {
     let Some(more) = count.checked_sub(REPEATED_SHOWN).filter(|&more| more > 0) else {
         return Ok(());
     };
     let plural = if more == 1 { "" } else { "s" };
     if has_locals(last) {
         writeln!(p, "  [Previous line repeated {more} more time{plural}; in the last of them:]")?;
-        locals(p, last)
+        locals(p, shown, last)
     } else {
         writeln!(p, "  [Previous line repeated {more} more time{plural}]")
     }
 }
 
-fn frame<W: Write>(p: &mut Printer<W>, frame: &Frame) -> io::Result<()> {
+fn frame<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Frame) -> io::Result<()> {
     match frame.kind {
-        FrameKind::Python => python_frame(p, frame),
+        FrameKind::Python => python_frame(p, shown, frame),
         FrameKind::Native => native_frame(p, frame),
     }
 }
 
-fn python_frame<W: Write>(p: &mut Printer<W>, frame: &Frame) -> io::Result<()> {
+fn python_frame<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Frame) -> io::Result<()> {
     let style = p.styles.place;
     write!(p, "  File ")?;
     p.paint(style, format_args!("\"{}\"", line(frame.file.as_deref().unwrap_or("?"))))?;
@@ -78,7 +85,7 @@ fn python_frame<W: Write>(p: &mut Printer<W>, frame: &Frame) -> io::Result<()> {
     if let Some(source) = frame.source.as_deref().map(str::trim).filter(|source| !source.is_empty()) {
         writeln!(p, "    {}", line(source))?;
     }
-    locals(p, frame)
+    locals(p, shown, frame)
 }
 
 fn native_frame<W: Write>(p: &mut Printer<W>, frame: &Frame) -> io::Result<()> {
@@ -116,7 +123,7 @@ mod tests {
 
     fn shown(stack: &[Frame]) -> String {
         let mut out = Vec::new();
-        frames(&mut Printer::new(&mut out, false), stack).unwrap();
+        frames(&mut Printer::new(&mut out, false), &mut Shown::default(), stack).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -5,9 +5,9 @@ use crate::render::exception;
 use crate::render::grouping;
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
+use crate::render::shown::Shown;
 use crate::render::stack;
 use crate::report::{Exception, Process, Python, Report, Signal, Source, SourceFormat, Thread};
-use std::collections::HashSet;
 use std::io::{self, Write};
 
 /// How the text looks.
@@ -25,7 +25,7 @@ pub fn text(report: &Report, out: impl Write, options: TextOptions) -> io::Resul
     let mut p = Printer::new(out, options.colour);
     summary(&mut p, report)?;
     header(&mut p, report)?;
-    let mut shown = HashSet::new();
+    let mut shown = Shown::default();
     let (python, native): (Vec<_>, Vec<_>) =
         report.threads.iter().partition(|thread| thread.python || thread.crashed);
     for group in grouping::threads(python.into_iter()).iter().chain(&grouping::threads(native.into_iter())) {
@@ -147,8 +147,8 @@ pub(crate) fn source<W: Write>(p: &mut Printer<W>, source: &Source) -> io::Resul
     field(p, name, &format!("{} ({kind}, {}, {size:.1} MiB{cut})", source.path, source.arch))
 }
 
-/// Prints threads that are all in the same place; each exception whose address is in `shown` only by name.
-fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut HashSet<Address>) -> io::Result<()> {
+/// Prints threads that are all in the same place.
+fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut Shown) -> io::Result<()> {
     let Some(first) = group.first() else {
         return Ok(());
     };
@@ -167,7 +167,7 @@ fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut HashSet<
         }
     } else {
         writeln!(p, "Traceback (most recent call last):")?;
-        stack::frames(p, first.frames.iter().rev())?;
+        stack::frames(p, shown, first.frames.iter().rev())?;
     }
     if let Some(exceptions) = &first.exceptions {
         if let Some(raising) = &exceptions.raising {
@@ -223,23 +223,18 @@ fn one_exception<W: Write>(
     p: &mut Printer<W>,
     heading: &str,
     exception: &Exception,
-    shown: &mut HashSet<Address>,
+    shown: &mut Shown,
 ) -> io::Result<()> {
     writeln!(p)?;
     p.paint(p.styles.heading, line(heading))?;
-    if shown.contains(&exception.address) {
+    if shown.has_exception(exception.address) {
         return writeln!(p, " {} (shown above)", exception::one_line(exception));
     }
     writeln!(p)?;
-    exception::addresses(exception, shown);
-    exception::chain(p, exception)
+    exception::chain(p, shown, exception)
 }
 
-fn last_exceptions<W: Write>(
-    p: &mut Printer<W>,
-    report: &Report,
-    shown: &mut HashSet<Address>,
-) -> io::Result<()> {
+fn last_exceptions<W: Write>(p: &mut Printer<W>, report: &Report, shown: &mut Shown) -> io::Result<()> {
     for interpreter in report.python.iter().flat_map(|python| &python.interpreters) {
         if let Some(last) = &interpreter.last_exception {
             let of =

@@ -2,20 +2,30 @@
 
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
+use crate::render::shown::Shown;
 use crate::report::{Child, ChildKind, Frame, Local, Value};
 use std::io::{self, Write};
 
 /// Prints the variables of a frame, one or more lines each.
 ///
-/// Of a module's frame the dunder names are left out: they are the same in every module.
-pub(crate) fn locals<W: Write>(p: &mut Printer<W>, frame: &Frame) -> io::Result<()> {
+/// Of a module's frame the dunder names are left out, and modules, classes and functions are only counted: they are
+/// what the module's source says, not what happened.
+pub(crate) fn locals<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Frame) -> io::Result<()> {
     let module = frame.function.as_deref() == Some("<module>");
-    let locals = frame.locals.iter().flatten().filter(|local| !(module && is_dunder(&local.name)));
     p.indented("      ", |p| {
-        for Local { name, value, .. } in locals {
-            p.paint(p.styles.name, line(name))?;
-            write!(p, " = ")?;
-            object(p, value)?;
+        let mut definitions = 0;
+        for Local { name, value, .. } in frame.locals.iter().flatten() {
+            if module && is_definition(value) {
+                definitions += 1;
+            } else if !(module && is_dunder(name)) {
+                p.paint(p.styles.name, line(name))?;
+                write!(p, " = ")?;
+                object(p, shown, value)?;
+            }
+        }
+        if definitions > 0 {
+            p.paint(p.styles.remark, format_args!("[modules, classes and functions: {definitions}]"))?;
+            writeln!(p)?;
         }
         Ok(())
     })
@@ -30,8 +40,13 @@ fn is_dunder(name: &str) -> bool {
     name.len() > 4 && name.starts_with("__") && name.ends_with("__")
 }
 
+fn is_definition(value: &Value) -> bool {
+    matches!(value.type_name.as_str(), "module" | "function" | "builtin_function_or_method")
+        || ["<class '", "<enum '", "<flag '"].iter().any(|start| value.repr.starts_with(start))
+}
+
 /// Prints the rest of a line that begins with a name, then the parts that the line does not show.
-fn object<W: Write>(p: &mut Printer<W>, value: &Value) -> io::Result<()> {
+fn object<W: Write>(p: &mut Printer<W>, shown: &mut Shown, value: &Value) -> io::Result<()> {
     let mut lines = value.repr.split('\n');
     write!(p, "{}", line(lines.next().unwrap_or_default()))?;
     p.indented("    ", |p| {
@@ -40,6 +55,8 @@ fn object<W: Write>(p: &mut Printer<W>, value: &Value) -> io::Result<()> {
         }
         Ok(())
     })?;
+    let levels = levels_of_parts(value);
+    let is_new = levels == 0 || shown.is_new_object(value.address, levels);
     let mut remarks = Vec::new();
     if !repr_tells_type(value) {
         remarks.push(value.type_name.as_str());
@@ -48,33 +65,40 @@ fn object<W: Write>(p: &mut Printer<W>, value: &Value) -> io::Result<()> {
         remarks.push("cut");
     }
     remarks.extend(value.note.as_deref());
+    if !is_new {
+        remarks.push("see above");
+    }
     if !remarks.is_empty() {
         p.paint(p.styles.remark, format_args!("  [{}]", line(&remarks.join("; "))))?;
     }
     writeln!(p)?;
-    p.indented("  ", |p| parts(p, value))
+    if is_new { p.indented("  ", |p| parts(p, shown, value)) } else { Ok(()) }
 }
 
 /// Prints what the repr of `value` leaves out: attributes of an opaque object, and items that hold such.
-fn parts<W: Write>(p: &mut Printer<W>, value: &Value) -> io::Result<()> {
+fn parts<W: Write>(p: &mut Printer<W>, shown: &mut Shown, value: &Value) -> io::Result<()> {
     for child in value.children.iter().filter(|child| is_worth_a_line(value, child)) {
         match child.kind {
             ChildKind::Item => p.paint(p.styles.name, format_args!("[{}]", line(&child.name)))?,
             ChildKind::Attribute => p.paint(p.styles.name, format_args!(".{}", line(&child.name)))?,
         }
         write!(p, " = ")?;
-        object(p, &child.value)?;
+        object(p, shown, &child.value)?;
     }
     Ok(())
 }
 
+/// Whether the repr of `parent` says less about the child than there is to say.
 fn is_worth_a_line(parent: &Value, child: &Child) -> bool {
-    let opaque = ends_with_address(&parent.repr);
-    match child.kind {
-        ChildKind::Attribute if opaque => true,
-        ChildKind::Item if opaque => true,
-        _ => child.value.children.iter().any(|grandchild| is_worth_a_line(&child.value, grandchild)),
-    }
+    ends_with_address(&parent.repr)
+        || ((child.kind == ChildKind::Item || parent.repr.contains(&child.value.repr))
+            && child.value.children.iter().any(|grandchild| is_worth_a_line(&child.value, grandchild)))
+}
+
+/// How many levels [`parts`] prints.
+fn levels_of_parts(value: &Value) -> usize {
+    let children = value.children.iter().filter(|child| is_worth_a_line(value, child));
+    children.map(|child| 1 + levels_of_parts(&child.value)).max().unwrap_or(0)
 }
 
 /// Whether this is the repr of an object that says no more than where it lies: `<app.User object at 0x7f12>`.
@@ -105,7 +129,7 @@ mod tests {
 
     fn shown(locals_of: Frame) -> String {
         let mut out = Vec::new();
-        locals(&mut Printer::new(&mut out, false), &locals_of).unwrap();
+        locals(&mut Printer::new(&mut out, false), &mut Shown::default(), &locals_of).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -170,9 +194,7 @@ mod tests {
         .name = 'ann'
         .tags = ['a', 'b', ...]
       users = [1, <app.User object at 0x7f10>]
-        [1] = <app.User object at 0x7f10>
-          .name = 'ann'
-          .tags = ['a', 'b', ...]
+        [1] = <app.User object at 0x7f10>  [see above]
       s = 'aaa'...  [cut]
       row = <app.Row object at 0x80>  [its __repr__ is Python code]
       grid = array([[1, 2],
@@ -182,9 +204,66 @@ mod tests {
     }
 
     #[test]
-    fn dunder_names_are_left_out_of_modules_only() {
-        let locals = || vec![local("__name__", value("str", "'app'")), local("__", value("int", "1"))];
-        assert_eq!(shown(frame("<module>", locals())), "      __ = 1\n");
-        assert_eq!(shown(frame("f", locals())), "      __name__ = 'app'\n      __ = 1\n");
+    fn an_object_is_shown_again_only_with_more_levels() {
+        let inner = |children| opaque("app.B", 0x20, children);
+        let short = opaque("app.A", 0x10, vec![attribute("b", inner(vec![]))]);
+        let tall =
+            opaque("app.A", 0x10, vec![attribute("b", inner(vec![attribute("n", value("int", "1"))]))]);
+        let text = shown(frame("f", vec![local("x", short.clone()), local("y", tall), local("z", short)]));
+        assert_eq!(
+            text,
+            "      \
+      x = <app.A object at 0x10>
+        .b = <app.B object at 0x20>
+      y = <app.A object at 0x10>
+        .b = <app.B object at 0x20>
+          .n = 1
+      z = <app.A object at 0x10>  [see above]
+"
+        );
+    }
+
+    #[test]
+    fn attributes_are_shown_where_the_repr_only_names_them() {
+        let row = || opaque("app.Row", 0x10, vec![attribute("id", value("int", "5"))]);
+        let mut point = value("app.P", "P(row=<app.Row object at 0x10>)");
+        point.children = vec![attribute("row", row())];
+        let mut thread = value("threading.Thread", "<Thread(W-0, started daemon 140)>");
+        thread.children =
+            vec![attribute("_target", opaque("app.X", 0x30, vec![attribute("n", value("int", "1"))]))];
+        assert_eq!(
+            shown(frame("f", vec![local("point", point), local("thread", thread)])),
+            "      \
+      point = P(row=<app.Row object at 0x10>)
+        .row = <app.Row object at 0x10>
+          .id = 5
+      thread = <Thread(W-0, started daemon 140)>
+"
+        );
+    }
+
+    #[test]
+    fn of_modules_definitions_are_counted_and_dunder_names_left_out() {
+        let locals = || {
+            vec![
+                local("__name__", value("str", "'app'")),
+                local("os", value("module", "<module 'os' (frozen)>")),
+                local("State", value("enum.EnumType", "<enum 'State'>")),
+                local("__", value("int", "1")),
+            ]
+        };
+        assert_eq!(
+            shown(frame("<module>", locals())),
+            "      __ = 1\n      [modules, classes and functions: 2]\n"
+        );
+        assert_eq!(
+            shown(frame("f", locals())),
+            "      \
+      __name__ = 'app'
+      os = <module 'os' (frozen)>
+      State = <enum 'State'>  [enum.EnumType]
+      __ = 1
+"
+        );
     }
 }
