@@ -11,7 +11,7 @@ use object::elf::{self, DynamicTag, FileHeader64, GnuHashHeader, HashHeader, Sym
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 
 /// How many symbols of one hash chain are looked at; real chains have a few.
-const MAX_CHAIN: u32 = 1 << 16;
+const MAX_CHAIN: u32 = 1 << 12;
 
 /// The virtual address of the defined dynamic symbol `name` of `module`, read through `memory` where the loader put
 /// it, so a handful of pages of the dump, or of the mapped file where the dump left them out, answers.
