@@ -137,8 +137,9 @@ pub fn section_address(file: &[u8], module: &Module, name: &str) -> Option<(Addr
 }
 
 /// The virtual address of `name` in the symbol tables of `module`'s file, `file`: the full one (`.symtab`), which has
-/// local symbols too, or where it was stripped the dynamic one, as the dump may have lost what [`dynamic_symbol`] needs.
-/// Reads the tables from their start, so ask that one first. `None` where the file has no such symbol or is damaged.
+/// local symbols too, or where it was stripped the dynamic one, as the dump may have lost what [`dynamic_symbol`]
+/// needs. Reads the tables from their start, so ask that one first. `None` where the file has no such symbol or is
+/// damaged.
 pub fn static_symbol(file: &[u8], module: &Module, name: &str) -> Option<Address> {
     let header = FileHeader64::<LE>::parse(file).ok()?;
     let sections = header.sections(LE, file).ok()?;
