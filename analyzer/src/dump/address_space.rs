@@ -8,9 +8,9 @@ use crate::memory::{Backing, FaultCause, LazyBytes, Range, Region, Regions};
 /// Lays out an address space: `segments` with their bytes in `data`, and where they have none, `mappings`, whose files
 /// `file` finds by the module's index when they are first read.
 ///
-/// Pages that a process never wrote to are the same as the file's, and the kernel leaves them out of a core. A page that
-/// it did write to is dumped, unless it was told to leave those out as well (`coredump_filter`). So a file's bytes stand
-/// in only where neither the process nor the loader could write: what a writable page held is not known.
+/// Pages that a process never wrote to are the same as the file's, and the kernel leaves them out of a core. A page
+/// that it did write to is dumped, unless it was told to leave those out as well (`coredump_filter`). So a file's
+/// bytes stand in only where neither the process nor the loader could write: what a writable page held is not known.
 pub(super) fn lay_out<'a, F>(
     segments: &[Segment],
     mappings: &[Mapping],
@@ -72,7 +72,8 @@ impl<'a, F: Fn(usize) -> &'a ModuleFile + Copy + 'a> Layout<'a, '_, F> {
         }
     }
 
-    /// `size` bytes from `offset` of a module's file, mapped `distance` bytes behind its base; missing for `cause` where the process may have changed them.
+    /// `size` bytes from `offset` of a module's file, mapped `distance` bytes behind its base; missing for `cause`
+    /// where the process may have changed them.
     fn file_backing(
         &self,
         module: usize,

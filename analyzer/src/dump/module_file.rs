@@ -13,7 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Why a file is not used for a module whose build id the dump left out.
-const NO_BUILD_ID: &str = "the dump does not hold the module's build id, so this may be another file; name it with --exe or --lib-path FILE";
+const NO_BUILD_ID: &str = "the dump does not hold the module's build id, so this may be another file; \
+    name it with --exe or --lib-path FILE";
 
 /// Where to look for the files that the dump names. By default: at the paths that it names.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +80,8 @@ impl FoundFile {
 
     /// The bytes from `offset`, at most `size` of them, mapped `distance` bytes from where the module begins in memory;
     /// unless the loader maps something writable there: then the process may have changed them. It is the addresses
-    /// that tell, as the last page of a read-only segment and the first of a writable one are often one page of the file.
+    /// that tell, as the last page of a read-only segment and the first of a writable one are often one page of the
+    /// file.
     pub(super) fn unchanging_bytes(&self, distance: u64, offset: u64, size: u64) -> Option<&[u8]> {
         let header = FileHeader64::<LE>::parse(self.bytes()).ok()?;
         let program_headers = header.program_headers(LE, self.bytes()).ok()?;

@@ -8,11 +8,13 @@ use object::pod::Pod;
 use object::read::elf::NoteIterator;
 
 /// How many program headers are read; real files have about a dozen.
-const MAX_PROGRAM_HEADERS: u16 = 1024;
+const MAX_PROGRAM_HEADERS: u16 = 128;
+/// How many note segments are read; real files have one or two.
+const MAX_NOTE_SEGMENTS: usize = 8;
 /// How many bytes of one note segment are read; real ones have about a hundred.
-const MAX_NOTE_BYTES: u64 = 1 << 16;
+const MAX_NOTE_BYTES: u64 = 4096;
 /// How many entries of a dynamic section are read; real ones have about thirty.
-const MAX_DYNAMIC_ENTRIES: u64 = 4096;
+const MAX_DYNAMIC_ENTRIES: u64 = 512;
 /// The longest build id that is believed, in bytes; SHA-1 has 20, the longest hash in use 64.
 const MAX_BUILD_ID: usize = 64;
 
@@ -86,7 +88,7 @@ impl<'m> Image<'m> {
     /// The GNU build id.
     pub(crate) fn build_id(&self) -> Option<Vec<u8>> {
         let bias = self.load_bias();
-        self.segments(elf::PT_NOTE).find_map(|header| {
+        self.segments(elf::PT_NOTE).take(MAX_NOTE_SEGMENTS).find_map(|header| {
             let size = usize::try_from(header.p_filesz.get(LE).min(MAX_NOTE_BYTES)).ok()?;
             let notes = self.memory.bytes(Address(header.p_vaddr.get(LE)).add(bias), size).ok()?;
             build_id_in_notes(&notes, header.p_align.get(LE)).map(<[u8]>::to_vec)

@@ -11,7 +11,7 @@ use object::elf::{self, DynamicTag, FileHeader64, GnuHashHeader, HashHeader, Sym
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 
 /// How many symbols of one hash chain are looked at; real chains have a few.
-const MAX_CHAIN: u32 = 1 << 16;
+const MAX_CHAIN: u32 = 1 << 12;
 
 /// The virtual address of the defined dynamic symbol `name` of `module`, read through `memory` where the loader put
 /// it, so a handful of pages of the dump, or of the mapped file where the dump left them out, answers.
@@ -136,16 +136,18 @@ pub fn section_address(file: &[u8], module: &Module, name: &str) -> Option<(Addr
     (address != 0).then(|| (Address(address).add(load_bias(header, file, module)), section.sh_size(LE)))
 }
 
-/// The virtual address of `name` in the full symbol table (`.symtab`) of `module`, whose file `file` is; local symbols
-/// too. Reads the table from its start, so ask [`dynamic_symbol`] first. `None` where the file has no such symbol, was
-/// stripped, or is damaged.
+/// The virtual address of `name` in the symbol tables of `module`'s file, `file`: the full one (`.symtab`), which has
+/// local symbols too, or where it was stripped the dynamic one, as the dump may have lost what [`dynamic_symbol`]
+/// needs. Reads the tables from their start, so ask that one first. `None` where the file has no such symbol or is
+/// damaged.
 pub fn static_symbol(file: &[u8], module: &Module, name: &str) -> Option<Address> {
     let header = FileHeader64::<LE>::parse(file).ok()?;
     let sections = header.sections(LE, file).ok()?;
-    let symbols = sections.symbols(LE, file, elf::SHT_SYMTAB).ok()?;
-    let symbol = symbols
-        .iter()
-        .find(|symbol| has_address(symbol) && symbol.name(LE, symbols.strings()) == Ok(name.as_bytes()))?;
+    let symbol = [elf::SHT_SYMTAB, elf::SHT_DYNSYM].into_iter().find_map(|table| {
+        let symbols = sections.symbols(LE, file, table).ok()?;
+        let named = |symbol: &&Sym64<LE>| symbol.name(LE, symbols.strings()) == Ok(name.as_bytes());
+        symbols.iter().filter(|symbol| has_address(symbol)).find(named)
+    })?;
     Some(Address(symbol.st_value.get(LE)).add(load_bias(header, file, module)))
 }
 
@@ -278,6 +280,13 @@ mod tests {
         assert_eq!(section_address(&file, &module(), ".comment"), None);
         assert_eq!(static_symbol(&file, &module(), "interp_head"), Some(Address(BASE + 0x1008)));
         assert_eq!(static_symbol(&file, &module(), "absent"), None);
+        let stripped = Library {
+            static_symbols: vec![("_PyRuntime", 0x1008)],
+            table_is_dynamic: true,
+            ..Library::default()
+        }
+        .build();
+        assert_eq!(static_symbol(&stripped, &module(), "_PyRuntime"), Some(Address(BASE + 0x1008)));
         for cut in 0..file.len() {
             let _ = section_address(&file[..cut], &module(), ".PyRuntime");
             let _ = static_symbol(&file[..cut], &module(), "interp_head");

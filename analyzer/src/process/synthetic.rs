@@ -24,6 +24,8 @@ pub(crate) struct Library {
     pub(crate) sections: Vec<(&'static str, u64, u64)>,
     /// `(name, address as linked)` for `.symtab`.
     pub(crate) static_symbols: Vec<(&'static str, u64)>,
+    /// Let them be in `.dynsym` instead.
+    pub(crate) table_is_dynamic: bool,
     /// The writable page.
     pub(crate) data: Vec<u8>,
 }
@@ -189,7 +191,8 @@ impl Library {
             strings.push(0);
         }
         let strings_index = self.sections.len() as u32 + 2;
-        add(".symtab", 2, 0, (file.len() as u64, symbols.len() as u64), strings_index, 24);
+        let kind = if self.table_is_dynamic { 11 } else { 2 };
+        add(".symtab", kind, 0, (file.len() as u64, symbols.len() as u64), strings_index, 24);
         file.extend(symbols);
         add(".strtab", 3, 0, (file.len() as u64, strings.len() as u64), 0, 0);
         file.extend(strings);

@@ -5,6 +5,7 @@
 //! `struct link_map` of glibc's and musl's link.h) says which files they are.
 
 use super::headers::Segment;
+use super::modules::MAX_MODULES;
 use super::notes::FileMapping;
 use crate::addr::Address;
 use crate::memory::{Memory, PAGE_SIZE};
@@ -42,18 +43,20 @@ pub(super) fn list(segments: &[Segment], memory: &dyn Memory, executable: Option
     let mut modules = Vec::<Loaded>::new();
     for segment in segments.iter().filter(|segment| segment.file_size > 0) {
         let base = Address(segment.start);
-        if modules.last().is_none_or(|last| last.end <= base)
+        if modules.len() < MAX_MODULES
+            && modules.last().is_none_or(|last| last.end <= base)
             && let Some(module) = loaded_at(memory, base)
         {
             modules.push(module);
         }
     }
-    let paths = link_maps(memory, &modules);
+    let mut paths = link_maps(memory, &modules);
+    paths.sort();
     let main = modules.iter().find(|module| module.debug.is_some()).map(|module| module.base);
     let mut files = Vec::new();
     for module in modules {
-        let in_module = |dynamic: Address| module.base <= dynamic && dynamic < module.end;
-        let path = paths.iter().find(|(dynamic, _)| in_module(*dynamic)).map(|(_, path)| path.as_slice());
+        let path = paths.get(paths.partition_point(|(dynamic, _)| *dynamic < module.base));
+        let path = path.filter(|(dynamic, _)| *dynamic < module.end).map(|(_, path)| path.as_slice());
         let own_name = module.so_name.as_deref().or(executable.filter(|_| module.debug.is_some()));
         let path = path.filter(|path| !path.is_empty()).or(own_name).unwrap_or_default();
         files.extend(module.parts.into_iter().map(|part| FileMapping { path: path.to_vec(), ..part }));

@@ -9,7 +9,7 @@ use crate::process::image::{Image, ImageError};
 use std::collections::{HashMap, HashSet};
 
 /// How many modules are told apart.
-const MAX_MODULES: usize = 1 << 16;
+pub(super) const MAX_MODULES: usize = 1 << 16;
 /// What the kernel puts behind the path of a file that has been unlinked.
 const DELETED: &[u8] = b" (deleted)";
 
