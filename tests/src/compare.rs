@@ -68,11 +68,11 @@ impl Comparison {
         *actual == expected
     }
 
-    /// The differences as text, at most a few of them.
+    /// The differences as text, the first 25 or `TRUTH_LIMIT` of them.
     pub fn message(&self) -> String {
-        const LIMIT: usize = 25;
-        let shown: Vec<String> = self.mismatches.iter().take(LIMIT).map(Mismatch::to_string).collect();
-        let more = self.mismatches.len().saturating_sub(LIMIT);
+        let limit = std::env::var("TRUTH_LIMIT").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
+        let shown: Vec<String> = self.mismatches.iter().take(limit).map(Mismatch::to_string).collect();
+        let more = self.mismatches.len().saturating_sub(limit);
         format!(
             "{} differences\n{}{}",
             self.mismatches.len(),
