@@ -166,6 +166,19 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
         if thread.python {
             c.expect(&path, found, "holds_gil", thread.holds_gil);
             c.expect(&path, found, "interpreter", 0);
+            let known = [
+                ("waiting_for_gil", thread.waiting_for_gil),
+                ("collecting_garbage", thread.collecting_garbage),
+            ];
+            for (name, expected) in known {
+                if !field(found, name).is_null() {
+                    c.expect(&path, found, name, expected);
+                }
+            }
+            let outermost = list(found, "frames").iter().rfind(|frame| *field(frame, "kind") == "python");
+            if outermost.is_some_and(|frame| *field(frame, "is_entry") != true) {
+                c.differ(format!("{path}.frames[outermost].is_entry"), "true", "not");
+            }
         }
         compare_frames(c, &format!("{path}.frames"), &thread.frames, list(found, "frames"));
     }
