@@ -166,7 +166,7 @@ fn a_core_without_python_gives_a_report_and_exit_code_1() {
 fn a_real_core_without_python_gives_exit_code_1() {
     let folder = folder();
     let script = format!(
-        "ulimit -c unlimited; cd {}; sleep 100 & sleep 0.2; kill -QUIT $!; wait",
+        "ulimit -c unlimited; cd {}; sleep 100 & sleep 0.2; kill -SEGV $!; wait",
         folder.path().display()
     );
     Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status().unwrap();

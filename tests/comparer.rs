@@ -54,7 +54,7 @@ fn report_frame(frame: &Value) -> Value {
         .map(|(name, one)| json!({"name": name, "kind": one["kinds"][0], "value": report_value(one)}))
         .collect();
     json!({"kind": "python", "function": frame["function"], "qualname": frame["qualname"], "file": frame["file"],
-           "line": frame["line"], "locals": locals})
+           "line": frame["line"], "is_entry": true, "locals": locals})
 }
 
 fn report_frames(frames: &Value) -> Vec<Value> {
@@ -121,7 +121,7 @@ fn a_perfect_report_agrees() {
     let comparison = compare(&truth, &report_of(&small()));
     assert_eq!(comparison.mismatches, []);
     let expected =
-        Tally { frames_right: 4, values_right: 2, values_beyond: 1, exceptions: 4, ..Tally::default() };
+        Tally { frames_right: 4, values_right: 2, beyond_right: 1, exceptions: 4, ..Tally::default() };
     assert_eq!(comparison.tally, expected);
 }
 

@@ -138,7 +138,7 @@ fn pointers_overwritten() {
             let value = match random.below(5) {
                 0 => 0,
                 1 => usize::MAX,
-                2 => word(bytes, at) + 8,
+                2 => word(bytes, at).wrapping_add(8),
                 3 => random.number() as usize,
                 _ => word(bytes, other),
             };

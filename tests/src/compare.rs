@@ -68,11 +68,11 @@ impl Comparison {
         *actual == expected
     }
 
-    /// The differences as text, at most a few of them.
+    /// The differences as text, the first 25 or `TRUTH_LIMIT` of them.
     pub fn message(&self) -> String {
-        const LIMIT: usize = 25;
-        let shown: Vec<String> = self.mismatches.iter().take(LIMIT).map(Mismatch::to_string).collect();
-        let more = self.mismatches.len().saturating_sub(LIMIT);
+        let limit = std::env::var("TRUTH_LIMIT").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
+        let shown: Vec<String> = self.mismatches.iter().take(limit).map(Mismatch::to_string).collect();
+        let more = self.mismatches.len().saturating_sub(limit);
         format!(
             "{} differences\n{}{}",
             self.mismatches.len(),
@@ -166,6 +166,19 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
         if thread.python {
             c.expect(&path, found, "holds_gil", thread.holds_gil);
             c.expect(&path, found, "interpreter", 0);
+            let known = [
+                ("waiting_for_gil", thread.waiting_for_gil),
+                ("collecting_garbage", thread.collecting_garbage),
+            ];
+            for (name, expected) in known {
+                if !field(found, name).is_null() {
+                    c.expect(&path, found, name, expected);
+                }
+            }
+            let outermost = list(found, "frames").iter().rfind(|frame| *field(frame, "kind") == "python");
+            if outermost.is_some_and(|frame| *field(frame, "is_entry") != true) {
+                c.differ(format!("{path}.frames[outermost].is_entry"), "true", "not");
+            }
         }
         compare_frames(c, &format!("{path}.frames"), &thread.frames, list(found, "frames"));
     }

@@ -16,8 +16,10 @@ pub struct Tally {
     pub values_noted: usize,
     /// Values that are wrong or missing and do not say so.
     pub values_wrong: usize,
-    /// Values of other types, or with a Python-coded repr, that are right or say that they are not.
-    pub values_beyond: usize,
+    /// Values of other types, or with a Python-coded repr, that are right.
+    pub beyond_right: usize,
+    /// Values of other types, or with a Python-coded repr, that are not, and say so.
+    pub beyond_noted: usize,
     /// Exceptions compared.
     pub exceptions: usize,
 }
@@ -30,7 +32,8 @@ impl Tally {
         self.values_right += other.values_right;
         self.values_noted += other.values_noted;
         self.values_wrong += other.values_wrong;
-        self.values_beyond += other.values_beyond;
+        self.beyond_right += other.beyond_right;
+        self.beyond_noted += other.beyond_noted;
         self.exceptions += other.exceptions;
     }
 
@@ -78,15 +81,24 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9}{:>8}{:>12}",
-            "python", "frames", "wrong", "values", "noted", "wrong", "% right", "beyond", "exceptions"
+            "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9}{:>8}{:>7}{:>12}",
+            "python",
+            "frames",
+            "wrong",
+            "values",
+            "noted",
+            "wrong",
+            "% right",
+            "beyond",
+            "noted",
+            "exceptions"
         )?;
         let total = self.total();
         let rows = self.rows.iter().map(|((_, name), tally)| (name.as_str(), tally));
         for (name, tally) in rows.chain(std::iter::once(("all", &total))) {
             writeln!(
                 f,
-                "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9.2}{:>8}{:>12}",
+                "{:<16}{:>9}{:>7}{:>10}{:>7}{:>7}{:>9.2}{:>8}{:>7}{:>12}",
                 name,
                 tally.frames_right,
                 tally.frames_wrong,
@@ -94,7 +106,8 @@ impl fmt::Display for Table {
                 tally.values_noted,
                 tally.values_wrong,
                 100.0 * tally.share_right(),
-                tally.values_beyond,
+                tally.beyond_right,
+                tally.beyond_noted,
                 tally.exceptions
             )?;
         }

@@ -58,6 +58,12 @@ pub struct Thread {
     pub main: bool,
     /// Whether it holds the GIL when the process dies.
     pub holds_gil: bool,
+    /// Whether it waits for the GIL when the process dies.
+    #[serde(default)]
+    pub waiting_for_gil: bool,
+    /// Whether it is in the cyclic garbage collector when the process dies.
+    #[serde(default)]
+    pub collecting_garbage: bool,
     /// Innermost first.
     pub frames: Vec<Frame>,
     /// Innermost first: keys of [`Truth::exceptions`]; nothing where it is not known.

@@ -39,9 +39,11 @@ pub(crate) fn compare_value(c: &mut Comparison, path: &str, expected: &Value, ac
     };
     compare_attributes(c, path, expected, actual);
     let verdict = if c.mismatches.len() > before { Verdict::Wrong } else { verdict };
+    let is_beyond = expected.opaque || expected.unlisted;
     match verdict {
         Verdict::Wrong => c.tally.values_wrong += 1,
-        _ if expected.opaque || expected.unlisted => c.tally.values_beyond += 1,
+        Verdict::Right if is_beyond => c.tally.beyond_right += 1,
+        Verdict::Noted if is_beyond => c.tally.beyond_noted += 1,
         Verdict::Right => c.tally.values_right += 1,
         Verdict::Noted => c.tally.values_noted += 1,
     }
