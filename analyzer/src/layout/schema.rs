@@ -178,7 +178,7 @@ schema! {
     /// `struct _gil_runtime_state`, Include/internal/pycore_gil.h.
     GilRuntimeState("_gil_runtime_state") {
         locked = "locked._value" | "locked",
-        last_holder = "last_holder._value" | "last_holder",
+        last_holder = "last_holder._value" | "last_holder", cond, mutex,
     }
     /// `PyThreadState`, Include/cpython/pystate.h.
     PyThreadState("PyThreadState", "_ts") {

@@ -22,6 +22,8 @@ pub struct NativeThread {
     pub instruction_pointer: Option<Address>,
     /// The top of the native stack.
     pub stack_pointer: Option<Address>,
+    /// The futex whose system call the thread was in: a lock or a condition that it waited for.
+    pub futex: Option<Address>,
 }
 
 /// A file that was mapped into the process.

@@ -131,7 +131,7 @@ pub(crate) fn gil_holder(
     let layout = &inspector.layout.structs;
     match inspector.layout.gil_model() {
         GilModel::Interpreter => {
-            let gil = inspector.non_null(interpreter, layout.PyInterpreterState.gil)?;
+            let gil = gil(inspector, runtime, interpreter)?;
             if inspector.int(gil, layout.GilRuntimeState.locked)? == 1 {
                 inspector.pointer(gil, layout.GilRuntimeState.last_holder)
             } else {
@@ -140,6 +140,33 @@ pub(crate) fn gil_holder(
         }
         GilModel::Runtime => inspector.pointer(runtime, layout.PyRuntimeState.tstate_current),
     }
+}
+
+/// The `struct _gil_runtime_state` of an interpreter: in the runtime up to 3.11.
+pub(crate) fn gil(
+    inspector: &Inspector<'_>,
+    runtime: Address,
+    interpreter: Address,
+) -> Result<Address, Unreadable> {
+    let layout = &inspector.layout.structs;
+    match inspector.layout.gil_model() {
+        GilModel::Interpreter => inspector.non_null(interpreter, layout.PyInterpreterState.gil),
+        GilModel::Runtime => {
+            let held = inspector.field_address(runtime, layout.PyRuntimeState.gil_last_holder)?;
+            let within = inspector.field_address(Address::NULL, layout.GilRuntimeState.last_holder)?;
+            Ok(held.sub(within.0))
+        }
+    }
+}
+
+/// Whether a futex belongs to what threads wait on for the global interpreter lock (`take_gil`, Python/ceval_gil.c):
+/// its condition variable or that one's mutex.
+pub(crate) fn is_gil_futex(inspector: &Inspector<'_>, gil: Address, futex: Address) -> bool {
+    let layout = &inspector.layout.structs.GilRuntimeState;
+    [layout.cond, layout.mutex].into_iter().filter_map(|field| field.place).any(|place| {
+        let start = gil.add(u64::from(place.offset));
+        start <= futex && futex < start.add(u64::from(place.size))
+    })
 }
 
 /// Whether the cyclic garbage collector of an interpreter runs.

@@ -2,7 +2,7 @@
 
 use super::Stacks;
 use super::frame::RawFrame;
-use super::state::{InterpreterState, ThreadState, gil_holder, is_collecting};
+use super::state::{InterpreterState, ThreadState, gil, gil_holder, is_collecting, is_gil_futex};
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Module, NativeThread, ProcessInfo};
@@ -98,6 +98,7 @@ pub fn threads(
                 .map_err(|error| inspector.note_gap(error.gap("the holder of the GIL")))
                 .ok()
         });
+        let lock = runtime.and_then(|runtime| gil(inspector, runtime, state.address).ok());
         let collecting = runtime.and_then(|runtime| is_collecting(inspector, runtime, state.address).ok());
         for thread in &state.threads {
             let native = native_of(thread, process);
@@ -118,7 +119,9 @@ pub fn threads(
                 crashed: tid.is_some() && tid == process.crashed_tid,
                 main: main_thread == Some(thread.thread_id),
                 holds_gil,
-                waiting_for_gil: None,
+                waiting_for_gil: native.zip(lock).map(|(native, lock)| {
+                    native.futex.is_some_and(|futex| is_gil_futex(inspector, lock, futex))
+                }),
                 collecting_garbage: collecting.zip(holds_gil).map(|(collecting, holds)| collecting && holds),
                 python: true,
                 native_location: native.and_then(|native| location(native, &process.modules)),

@@ -29,6 +29,18 @@ pub(super) struct StatusLayout {
     pub(super) stack_pointer: usize,
     /// The thread pointer in `pr_reg`, on machines that have it there.
     pub(super) thread_pointer: Option<usize>,
+    /// The system call that the thread was in.
+    pub(super) system_call: SystemCall,
+}
+
+/// Where registers tell which system call a thread was in.
+pub(super) struct SystemCall {
+    /// The register with the call's number; -1 outside of one.
+    pub(super) number: usize,
+    /// The register with its first argument.
+    pub(super) first_argument: usize,
+    /// The number of `futex`.
+    pub(super) futex: u64,
 }
 
 /// A part of a file that was mapped, from `NT_FILE`.
@@ -138,11 +150,13 @@ impl Reader {
 
     fn add_status(&mut self, layout: &StatusLayout, status: &[u8]) -> Option<()> {
         let address = |offset| u64_at(status, offset).map(Address);
+        let call = &layout.system_call;
         let thread = NativeThread {
             tid: u32_at(status, layout.pid)?,
             thread_pointer: layout.thread_pointer.and_then(address).filter(|pointer| !pointer.is_null()),
             instruction_pointer: address(layout.instruction_pointer),
             stack_pointer: address(layout.stack_pointer),
+            futex: address(call.first_argument).filter(|_| u64_at(status, call.number) == Some(call.futex)),
         };
         let current_signal = i16::from_le_bytes(*status.get(layout.cursig..)?.first_chunk()?);
         self.current_signal.get_or_insert(current_signal.into());

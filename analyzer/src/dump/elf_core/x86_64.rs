@@ -3,7 +3,7 @@
 //! `struct elf_prstatus` of Linux `include/linux/elfcore.h`, with `user_regs_struct` of
 //! `arch/x86/include/asm/user_64.h` (sys/procfs.h and sys/user.h in glibc).
 
-use super::notes::StatusLayout;
+use super::notes::{StatusLayout, SystemCall};
 
 /// `pr_reg`, behind `pr_info`, `pr_cursig`, two signal sets, four ids and four times.
 const PR_REG: usize = 112;
@@ -20,4 +20,5 @@ pub(super) const STATUS: StatusLayout = StatusLayout {
     instruction_pointer: register(16),
     stack_pointer: register(19),
     thread_pointer: Some(register(21)),
+    system_call: SystemCall { number: register(15), first_argument: register(14), futex: 202 },
 };
