@@ -41,7 +41,7 @@ fn place(thread: &Thread) -> Option<Place<'_>> {
         || thread.main
         || thread.holds_gil == Some(true)
         || thread.collecting_garbage == Some(true)
-        || thread.exceptions.is_some()
+        || thread.exceptions.as_ref().is_some_and(|all| !all.handling.is_empty() || all.raising.is_some())
         || thread.frames.iter().any(|frame| frame.locals.as_ref().is_some_and(|locals| !locals.is_empty()));
     (!alone).then(|| Place {
         python: thread.python,
@@ -131,6 +131,7 @@ pub(crate) fn id_ranges(threads: &[&Thread]) -> String {
 mod tests {
     use super::*;
     use crate::render::samples::{frame, local, thread, value};
+    use crate::report::ThreadExceptions;
 
     fn ids(groups: &[Vec<&Thread>]) -> Vec<String> {
         groups.iter().map(|group| id_ranges(group)).collect()
@@ -140,6 +141,7 @@ mod tests {
     fn threads_in_the_same_place_are_one_group_from_three_on() {
         let at = |tid, line| thread(tid, vec![frame("a.py", line, "run")]);
         let mut all = [at(1, 5), at(2, 5), at(3, 7), at(4, 5), at(5, 7), at(9, 5)];
+        all[0].exceptions = Some(ThreadExceptions::default());
         assert_eq!(ids(&threads(all.iter())), ["1, 2, 4, 9", "3", "5"]);
         all[0].crashed = true;
         all[1].frames[0].locals = Some(vec![local("n", value("int", "1"))]);
