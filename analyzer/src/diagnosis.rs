@@ -52,6 +52,9 @@ pub(crate) fn explain(problem: &NotFound) -> String {
         NotFound::NoInterpreter => "no CPython interpreter was found. If the process ran one, its program and \
             libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
             .to_owned(),
+        NotFound::Unsupported { what } => {
+            format!("the process runs {what}, which pycore cannot read; it reads CPython 3.7 to 3.13 with a GIL")
+        }
         NotFound::NoLayout { version, why, .. } => format!(
             "a CPython {}was found, but no layout table fits it ({why}). Make one from an interpreter of the same \
              build with debug information: `pycore layout extract`, then --layout FILE",

@@ -43,6 +43,19 @@ pub fn candidates<'d>(dump: &'d Dump, memory: &'d dyn Memory) -> impl Iterator<I
     by_symbol.chain(by_file)
 }
 
+/// A Python that is not of the kinds that pycore reads: what it is, and where.
+pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
+    // Exported by every CPython before `_PyRuntime` came with 3.7, and by PyPy.
+    const SIGNS: [(&str, &str); 2] =
+        [("_PyThreadState_Current", "a CPython older than 3.7"), ("pypy_execute_source", "PyPy")];
+    dump.process().modules.iter().find_map(|module| {
+        let sign = SIGNS.iter().find(|(symbol, _)| {
+            symbols::dynamic_symbol(memory, module, symbol).is_ok_and(|address| address.is_some())
+        });
+        sign.map(|(_, what)| format!("{what} in {}", module.path))
+    })
+}
+
 /// Modules named like Python first, then the main program, then the rest.
 fn rank(module: &Module, index: usize) -> u8 {
     let name = module.file_name();

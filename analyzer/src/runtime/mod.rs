@@ -34,6 +34,11 @@ pub struct Runtime {
 pub enum NotFound {
     /// Nothing in the process is an interpreter.
     NoInterpreter,
+    /// There is a Python, but none of the kinds that pycore reads.
+    Unsupported {
+        /// What it is, and where.
+        what: String,
+    },
     /// There is one, and no layout table fits it: what is known of it.
     NoLayout {
         /// Where it was found.
@@ -61,7 +66,9 @@ pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Re
             }
         }
     }
-    Err(best_failure.unwrap_or(NotFound::NoInterpreter))
+    Err(best_failure
+        .or_else(|| locate::other_python(dump, memory).map(|what| NotFound::Unsupported { what }))
+        .unwrap_or(NotFound::NoInterpreter))
 }
 
 /// Tries the layouts on one candidate. `_Py_DebugOffsets` wins over the table where the interpreter has it.
@@ -77,6 +84,12 @@ fn understand(
         Err(DebugOffsetsError::UnknownVersion(version)) => u32::try_from(*version).ok().map(HexVersion),
         Err(_) => None,
     };
+    if let Ok(offsets) = &offsets
+        && offsets.free_threaded
+    {
+        let version = HexVersion(offsets.hexversion);
+        return Err(NotFound::Unsupported { what: format!("CPython {version} built with --disable-gil") });
+    }
     let hint = told.map(HexVersion::python).or(candidate.version);
     let mut best: Option<Runtime> = None;
     let mut why = "there is no table for this version".to_owned();
