@@ -18,19 +18,13 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     let shown = crashed.or_else(|| report.threads.iter().find(|thread| thread.main));
     let (how, category) = match &report.process.signal {
         Some(signal) => died_of(signal),
-        None => ("is alive or was stopped: no fatal signal".to_owned(), "snapshot"),
+        None => ("was alive (no fatal signal),".to_owned(), "snapshot"),
     };
     let mut summary = format!("{} {how}", name_of(report));
-    let mut details = Vec::new();
     if let Some(thread) = shown {
         summary += &place(thread);
-        if let Some(location) = thread.native_location.as_ref().filter(|_| crashed.is_some()) {
-            let module = location.module.as_deref().unwrap_or("memory of no file");
-            let offset = location.offset.unwrap_or(location.address);
-            details.push(format!("the processor was at {offset} in {module}"));
-        }
-        details.extend(exception_details(thread));
     }
+    let details = gil(report).into_iter().collect::<Vec<_>>();
     let python_stack = report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty());
     let category = match problem {
         Some(problem) => {
@@ -125,10 +119,21 @@ fn headline(exception: &Exception) -> String {
     if line.is_empty() { exception.type_name.clone() } else { format!("{}: {line}", exception.type_name) }
 }
 
-fn exception_details(thread: &Thread) -> Vec<String> {
-    let Some(exceptions) = &thread.exceptions else { return Vec::new() };
-    let raising = exceptions.raising.iter().map(|exception| format!("in flight: {}", headline(exception)));
-    let handling =
-        exceptions.handling.iter().map(|exception| format!("being handled: {}", headline(exception)));
-    raising.chain(handling).collect()
+/// Who holds the global interpreter lock, and how many wait for it; nothing where the one thread shown first has it.
+fn gil(report: &Report) -> Option<String> {
+    let holder = report.threads.iter().find(|thread| thread.holds_gil == Some(true));
+    let waiting = report.threads.iter().filter(|thread| thread.waiting_for_gil == Some(true)).count();
+    let waiting = match waiting {
+        0 => String::new(),
+        1 => "; 1 thread waits for it".to_owned(),
+        count => format!("; {count} threads wait for it"),
+    };
+    match holder {
+        Some(holder) if holder.crashed && waiting.is_empty() => None,
+        Some(holder) => Some(format!("the GIL is held{}{waiting}", place(holder))),
+        None if report.threads.iter().any(|thread| thread.holds_gil == Some(false)) => {
+            Some(format!("no thread holds the GIL{waiting}"))
+        }
+        None => None,
+    }
 }
