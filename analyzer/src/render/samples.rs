@@ -51,18 +51,7 @@ pub(crate) fn frame(file: &str, line: u32, function: &str) -> Frame {
 }
 
 pub(crate) fn exception(address: u64, type_name: &str, message: &str) -> Exception {
-    Exception {
-        type_name: type_name.into(),
-        message: Some(message.into()),
-        address: Address(address),
-        notes: Vec::new(),
-        traceback: Vec::new(),
-        cause: None,
-        context: None,
-        suppress_context: false,
-        exceptions: Vec::new(),
-        note: None,
-    }
+    Exception { message: Some(message.into()), ..Exception::bare(type_name, Address(address)) }
 }
 
 pub(crate) fn thread(tid: u32, frames: Vec<Frame>) -> Thread {

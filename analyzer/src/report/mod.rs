@@ -348,6 +348,24 @@ pub struct Exception {
     pub note: Option<String>,
 }
 
+impl Exception {
+    /// An exception of which no more than this is known.
+    pub fn bare(type_name: impl Into<String>, address: Address) -> Self {
+        Exception {
+            type_name: type_name.into(),
+            message: None,
+            address,
+            notes: Vec::new(),
+            traceback: Vec::new(),
+            cause: None,
+            context: None,
+            suppress_context: false,
+            exceptions: Vec::new(),
+            note: None,
+        }
+    }
+}
+
 /// Why the process died or hangs.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diagnosis {

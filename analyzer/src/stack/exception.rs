@@ -32,18 +32,7 @@ impl Stacks<'_, '_> {
     }
 
     fn chained(&self, object: Address, chain: &mut Chain) -> Exception {
-        let mut exception = Exception {
-            type_name: "?".to_owned(),
-            message: None,
-            address: object,
-            notes: Vec::new(),
-            traceback: Vec::new(),
-            cause: None,
-            context: None,
-            suppress_context: false,
-            exceptions: Vec::new(),
-            note: None,
-        };
+        let mut exception = Exception::bare("?", object);
         let fields = match self.inspector.exception_fields(object) {
             Ok(fields) => fields,
             Err(error) => {
@@ -180,17 +169,11 @@ impl Stacks<'_, '_> {
                 what: "not yet made: the argument is no string".to_owned(),
             })
         };
+        let address = if value.is_null() { class } else { value };
         Ok(Exception {
-            type_name: inspector.type_info(class)?.name.clone(),
             note: message.as_ref().err().map(ToString::to_string),
             message: message.ok(),
-            address: if value.is_null() { class } else { value },
-            notes: Vec::new(),
-            traceback: Vec::new(),
-            cause: None,
-            context: None,
-            suppress_context: false,
-            exceptions: Vec::new(),
+            ..Exception::bare(inspector.type_info(class)?.name.clone(), address)
         })
     }
 
