@@ -57,6 +57,6 @@ impl Layout {
 
     /// Whether a module without an origin is described by its loader's `module_repr`, such as `(built-in)`.
     pub fn loaders_describe_modules(&self) -> bool {
-        !self.since(11)
+        !self.since(12)
     }
 }

@@ -331,6 +331,8 @@ schema! {
     PyMemoryViewObject("PyMemoryViewObject") { flags, buf = "view.buf", len = "view.len", format = "view.format" }
     /// `lockobject`, Modules/_threadmodule.c.
     LockObject("lockobject") { locked }
+    /// `lockobject` of later releases of 3.13, Modules/_threadmodule.c: made from the headers by `scripts/make-layouts`.
+    MutexLockObject("mutexlockobject") { lock }
     /// `rlockobject`, Modules/_threadmodule.c.
     RLockObject("rlockobject") { rlock_owner, rlock_count }
     /// `PatternObject`, Modules/_sre.

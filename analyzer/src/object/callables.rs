@@ -279,9 +279,15 @@ impl Walk<'_, '_> {
         Ok(Decoded::exact(format!("<{released}memory at {object}>")))
     }
 
-    /// `lock_repr`, Modules/_threadmodule.c.
+    /// `lock_repr`, Modules/_threadmodule.c. Releases of 3.13 from 3.13.4 on keep a `PyMutex`, whose lowest bit says that
+    /// it is locked (Include/cpython/lock.h).
     pub(super) fn lock(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
-        let locked = self.inspector.uint(object, self.inspector.layout.structs.LockObject.locked)? != 0;
+        let layout = &self.inspector.layout.structs;
+        let locked = if class.basic_size == i64::from(layout.MutexLockObject.size_of) {
+            self.inspector.uint(object, layout.MutexLockObject.lock)? & 1 != 0
+        } else {
+            self.inspector.uint(object, layout.LockObject.locked)? != 0
+        };
         let state = if locked { "locked" } else { "unlocked" };
         Ok(Decoded::exact(format!("<{state} {} object at {object}>", class.tp_name)))
     }

@@ -11,7 +11,13 @@ impl Walk<'_, '_> {
     /// Decodes one object.
     pub(super) fn decode(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         match self.inspector.repr_source(class) {
-            MethodSource::Native(owner) => self.native(object, class, owner),
+            source @ MethodSource::Native(owner) => match self.misfit(class, owner)? {
+                None => self.native(object, class, owner),
+                Some(misfit) => {
+                    let opaque = self.opaque(object, class, source)?;
+                    Ok(Decoded { note: Some(misfit), ..opaque })
+                }
+            },
             source @ MethodSource::Python { module, qualname, function } => {
                 match self.python_repr(object, class, module, qualname, *function)? {
                     Some(decoded) if decoded.children.is_empty() => {
@@ -23,6 +29,60 @@ impl Walk<'_, '_> {
             }
             source @ MethodSource::Unknown(_) => self.opaque(object, class, source),
         }
+    }
+
+    /// Why the struct that the table has for instances of `owner`, a base of `class`, cannot be the one in memory: its
+    /// size. Patch releases have changed structs of extension types.
+    fn misfit(&self, class: &TypeInfo, owner: &str) -> Result<Option<String>, Unreadable> {
+        let Some(expected) = self.struct_sizes(owner) else { return Ok(None) };
+        for &base in &class.mro {
+            let base = self.inspector.type_info(base)?;
+            if base.name == owner && !expected.iter().any(|&size| i64::from(size) == base.basic_size) {
+                return Ok(Some(format!(
+                    "this interpreter's {owner} has {} bytes, which no table has",
+                    base.basic_size
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The sizes, in bytes, that instances of a C type may have; nothing for those that end in an array.
+    fn struct_sizes(&self, owner: &str) -> Option<Vec<u32>> {
+        let layout = &self.inspector.layout.structs;
+        Some(match owner {
+            "float" => vec![layout.PyFloatObject.size_of],
+            "complex" => vec![layout.PyComplexObject.size_of],
+            "bytearray" => vec![layout.PyByteArrayObject.size_of],
+            "list" => vec![layout.PyListObject.size_of],
+            "set" | "frozenset" => vec![layout.PySetObject.size_of],
+            "dict" => vec![layout.PyDictObject.size_of],
+            "collections.deque" => vec![layout.DequeObject.size_of],
+            "collections.defaultdict" => vec![layout.DefDictObject.size_of],
+            "collections.OrderedDict" => vec![layout.PyODictObject.size_of],
+            "mappingproxy" => vec![layout.MappingProxyObject.size_of],
+            "types.SimpleNamespace" => vec![layout.PyNamespaceObject.size_of],
+            "range" => vec![layout.RangeObject.size_of],
+            "slice" => vec![layout.PySliceObject.size_of],
+            "BaseException" => vec![layout.PyBaseExceptionObject.size_of],
+            "function" => vec![layout.PyFunctionObject.size_of],
+            "method" => vec![layout.PyMethodObject.size_of],
+            "builtin_function_or_method" => vec![layout.PyCFunctionObject.size_of],
+            "module" => vec![layout.PyModuleObject.size_of],
+            "functools.partial" => vec![layout.PartialObject.size_of],
+            "_thread.lock" => vec![layout.LockObject.size_of, layout.MutexLockObject.size_of],
+            "_thread.RLock" => vec![layout.RLockObject.size_of],
+            "itertools.count" => vec![layout.CountObject.size_of],
+            "itertools.repeat" => vec![layout.RepeatObject.size_of],
+            "array.array" => vec![layout.ArrayObject.size_of],
+            "datetime.timedelta" => vec![layout.PyDateTimeDelta.size_of],
+            "datetime.timezone" => vec![layout.PyDateTimeTimeZone.size_of],
+            "datetime.date" => vec![layout.PyDateTimeDate.size_of],
+            "datetime.time" => vec![layout.PyDateTimeTime.size_of],
+            "datetime.datetime" => vec![layout.PyDateTimeDateTime.size_of],
+            "decimal.Decimal" => vec![layout.PyDecObject.size_of],
+            _ => return None,
+        })
     }
 
     fn native(&mut self, object: Address, class: &TypeInfo, owner: &str) -> Result<Decoded, Unreadable> {
