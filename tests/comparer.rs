@@ -27,7 +27,7 @@ fn small() -> Value {
                 frame("run", 10, json!({"o": {
                     "type": "__main__.O", "address": "0x18", "repr": "own", "accept": ["<__main__.O object at 0x18>"],
                     "opaque": true, "kinds": ["arg", "cell"], "attributes": {"a": local("str", "'x'")}}})),
-                frame("<module>", 90, Value::Null)]},
+                frame("<module>", 90, json!({}))]},
             {"tid": 9, "python": false, "name": null, "main": false, "holds_gil": false, "handling": [],
              "handling_whole": true, "raising": null, "frames": []}],
         "exceptions": {

@@ -56,16 +56,21 @@ fn misbehaviour(bytes: &[u8], format: &str) -> Option<String> {
     }
 }
 
+/// How many times over all is done, each time with other random numbers: `HOSTILE_PASSES`.
+fn passes() -> u64 {
+    std::env::var("HOSTILE_PASSES").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
 /// Damages each sample `rounds` times in a way of its own and gathers what goes wrong.
 fn damage(seed: u64, rounds: usize, format: &str, change: impl Fn(&mut Vec<u8>, &mut Random, usize)) {
     let mut failures = Vec::new();
     for (name, whole) in samples() {
-        for round in 0..rounds {
-            let mut random = Random::new(seed ^ (round as u64) << 32);
+        for (pass, round) in (0..passes()).flat_map(|pass| (0..rounds).map(move |round| (pass, round))) {
+            let mut random = Random::new(seed ^ pass << 16 ^ (round as u64) << 32);
             let mut bytes = whole.clone();
             change(&mut bytes, &mut random, round);
             if let Some(wrong) = misbehaviour(&bytes, format) {
-                failures.push(format!("{name}, seed {seed}, round {round}: {wrong}"));
+                failures.push(format!("{name}, seed {seed}, pass {pass}, round {round}: {wrong}"));
             }
         }
     }
@@ -161,6 +166,26 @@ fn counts_overwritten() {
             bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
     });
+}
+
+/// A compressed core, as it lies in the corpus, that is cut or changed.
+#[test]
+fn compressed_and_damaged() {
+    let Some(core) = corpus().into_iter().next() else {
+        return eprintln!("skipped: the corpus is empty");
+    };
+    let whole = std::fs::read(&core.core).unwrap();
+    for round in 0..40 {
+        let mut random = Random::new(7 ^ round << 32);
+        let mut bytes = whole.clone();
+        if round % 2 == 0 {
+            bytes.truncate(random.below(whole.len()));
+        } else {
+            let at = random.below(bytes.len());
+            bytes[at] ^= 1 << random.below(8);
+        }
+        assert_eq!(misbehaviour(&bytes, "json"), None, "round {round}");
+    }
 }
 
 /// Memory that repeats itself: all pages hold what one page holds.

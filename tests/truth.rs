@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn check(core: &RecordedCore, results: &Mutex<Results>) -> Result<(), Failed> {
-    let comparison = analyze_and_compare(&core.core, &core.truth)?;
+    let comparison = analyze_and_compare(&core.core, &core.truth, &core.arguments)?;
     let mut results = results.lock().expect("no test panics while it adds its counts");
     let is_repetitive = core.name.ends_with("/recursion");
     results.table.add(&core.python, if is_repetitive { comparison.tally.frames() } else { comparison.tally });

@@ -10,15 +10,16 @@ use std::time::Duration;
 pub const WHOLE: [&str; 9] =
     ["--format", "json", "--locals", "--depth", "20", "--max-items", "100000", "--max-string", "1000000"];
 
-/// Runs `pycore analyze` on a core and compares the report with the truth beside it.
+/// Runs `pycore analyze` on a core, with `more` arguments, and compares the report with the truth beside it.
 ///
 /// # Errors
 /// The truth cannot be read, pycore fails, or what it prints is not JSON.
-pub fn analyze_and_compare(core: &Path, truth: &Path) -> Result<Comparison, String> {
+pub fn analyze_and_compare(core: &Path, truth: &Path, more: &[String]) -> Result<Comparison, String> {
     let truth = Truth::read(truth)?;
     let path = core.display().to_string();
     let mut arguments = vec!["analyze", &path];
     arguments.extend(WHOLE);
+    arguments.extend(more.iter().map(String::as_str));
     let run = program::run(&arguments, Duration::from_secs(60))?;
     if run.status.code() != Some(0) {
         return Err(format!("pycore {}: {}\n{}", arguments.join(" "), run.status, run.stderr));

@@ -229,13 +229,13 @@ fn compare_frame(c: &mut Comparison, path: &str, expected: &Frame, actual: &Json
 }
 
 fn compare_locals(c: &mut Comparison, path: &str, expected: &Frame, actual: &Json) {
-    let Some(expected_locals) = &expected.locals else { return };
+    let expected_locals = &expected.locals;
     let found = list(actual, "locals");
     let names: BTreeSet<&str> = found.iter().filter_map(|one| field(one, "name").as_str()).collect();
     if names.len() != found.len() {
         c.differ(format!("{path}.locals"), "each name once", format!("{} of {names:?}", found.len()));
     }
-    // The variables of a class body or of executed code are attributes of a dictionary: they may be shown, not must.
+    // The variables of a module, a class body or executed code lie in a dictionary: they may be shown, not must.
     if !expected.namespace {
         let wanted: BTreeSet<&str> = expected_locals.keys().map(String::as_str).collect();
         if names != wanted {

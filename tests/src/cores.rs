@@ -1,5 +1,6 @@
 //! The cores that are at hand.
 
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// A core with the truth beside it.
@@ -13,6 +14,14 @@ pub struct RecordedCore {
     pub core: PathBuf,
     /// What the process knew of itself.
     pub truth: PathBuf,
+    /// What `pycore analyze` must be told beside the core: where its files are.
+    pub arguments: Vec<String>,
+}
+
+/// `meta.json`, as `scripts/record-fixtures` writes it.
+#[derive(Deserialize)]
+struct Meta {
+    arguments: Vec<String>,
 }
 
 /// `fixtures`.
@@ -29,12 +38,14 @@ pub fn recorded() -> Vec<RecordedCore> {
             for program in entries(&root.join(&python).join(&variant)) {
                 let folder = root.join(&python).join(&variant).join(&program);
                 // Written last: without it the core is not whole.
-                if folder.join("meta.json").exists() {
+                let meta = std::fs::read(folder.join("meta.json")).ok();
+                if let Some(meta) = meta.and_then(|text| serde_json::from_slice::<Meta>(&text).ok()) {
                     found.push(RecordedCore {
                         name: format!("{python}/{variant}/{program}"),
                         python: python.clone(),
                         core: folder.join("core"),
                         truth: folder.join("truth.json"),
+                        arguments: meta.arguments,
                     });
                 }
             }
@@ -54,6 +65,7 @@ pub fn corpus() -> Vec<RecordedCore> {
             python: stem.rsplit_once('-').map_or(stem, |(python, _)| python).to_owned(),
             core: root.join(format!("{stem}.core.zst")),
             truth: root.join(format!("{stem}.truth.json")),
+            arguments: Vec::new(),
         })
         .collect()
 }

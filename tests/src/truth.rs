@@ -89,8 +89,8 @@ pub struct Frame {
     pub line: u32,
     /// Whether the variables live in a dictionary, as in modules and class bodies.
     pub namespace: bool,
-    /// By name; nothing for a module, whose variables are its globals.
-    pub locals: Option<BTreeMap<String, Value>>,
+    /// By name; a module's are its globals.
+    pub locals: BTreeMap<String, Value>,
 }
 
 /// An object.
