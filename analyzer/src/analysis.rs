@@ -130,7 +130,7 @@ fn read_python(
         inspector.set_sys_modules(modules);
     }
     let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));
-    report.threads = stack::threads(&stacks, &states, Some(found.address), process);
+    report.threads = stack::threads(&stacks, &states, found.address, process);
     report.python = Some(python(found, stack::interpreters(&stacks, &states, found.address)));
     let (gaps, dropped) = inspector.take_gaps();
     report.gaps = gaps;

@@ -111,8 +111,9 @@ impl<'a> Inspector<'a> {
         self.live_threads.borrow_mut().extend(thread_ids);
     }
 
-    /// Takes `units` from what one report may cost; tables of containers are what a hostile dump makes huge.
-    pub(super) fn spend(&self, at: Address, units: u64) -> Result<(), Unreadable> {
+    /// Takes `units` from what one report may cost: entries of containers, whose tables a hostile dump makes huge, and
+    /// whatever is met along lists that it makes long.
+    pub(crate) fn spend(&self, at: Address, units: u64) -> Result<(), Unreadable> {
         let left = self.work_left.get().checked_sub(units).ok_or_else(|| Unreadable::Nonsense {
             at,
             what: format!("{units} more entries are beyond what one report may cost"),

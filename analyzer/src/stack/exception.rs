@@ -1,7 +1,7 @@
 //! Exceptions with their chains and tracebacks; what a thread is raising and handling.
 
 use super::Stacks;
-use super::frame::RawFrame;
+use super::frame::{FRAME_COST, RawFrame};
 use crate::addr::Address;
 use crate::layout::RaisedModel;
 use crate::object::Unreadable;
@@ -33,7 +33,8 @@ impl Stacks<'_, '_> {
 
     fn chained(&self, object: Address, chain: &mut Chain) -> Exception {
         let mut exception = Exception::bare("?", object);
-        let fields = match self.inspector.exception_fields(object) {
+        let spent = self.inspector.spend(object, FRAME_COST);
+        let fields = match spent.and_then(|()| self.inspector.exception_fields(object)) {
             Ok(fields) => fields,
             Err(error) => {
                 self.inspector.note_gap(error.gap(format!("the exception at {object}")));
@@ -101,6 +102,7 @@ impl Stacks<'_, '_> {
     fn traceback_entry(&self, at: Address) -> Result<(Frame, Address), Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs.PyTracebackObject;
+        inspector.spend(at, FRAME_COST)?;
         let class = inspector.type_of(at)?;
         if class.name != "traceback" {
             return Err(Unreadable::Nonsense {

@@ -10,6 +10,8 @@ use std::collections::HashSet;
 /// `FRAME_OWNED_BY_GENERATOR` and `FRAME_OWNED_BY_CSTACK`, Include/internal/pycore_frame.h.
 const OWNED_BY_GENERATOR: u64 = 1;
 const OWNED_BY_CSTACK: u64 = 3;
+/// What a frame costs, in entries of containers.
+pub(super) const FRAME_COST: u64 = 64;
 /// The most frames of one thread that are followed.
 const MAX_FRAMES: usize = 200_000;
 
@@ -59,7 +61,7 @@ impl Stacks<'_, '_> {
                 };
                 return (frames, Some(Unreadable::Nonsense { at, what: what.to_owned() }));
             }
-            match self.link(at) {
+            match self.inspector.spend(at, FRAME_COST).and_then(|()| self.link(at)) {
                 Ok(link) => {
                     match link.frame {
                         Some(frame) => frames.push(frame),

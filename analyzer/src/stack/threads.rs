@@ -7,7 +7,7 @@ use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Module, NativeThread, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The interpreters of the report.
 pub fn interpreters(
@@ -79,72 +79,115 @@ fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u
 pub fn threads(
     stacks: &Stacks<'_, '_>,
     states: &[InterpreterState],
-    runtime: Option<Address>,
+    runtime: Address,
     process: &ProcessInfo,
 ) -> Vec<Thread> {
-    let inspector = stacks.inspector;
+    let natives = NativeThreads::new(process);
+    let mut joined = HashSet::new();
     let mut threads = Vec::new();
-    let mut joined = vec![false; process.threads.len()];
-    let main_thread = runtime.and_then(|runtime| {
-        inspector.uint(runtime, inspector.layout.structs.PyRuntimeState.main_thread).ok()
-    });
     for state in states {
-        let names = thread_names(inspector, state.sysdict).unwrap_or_else(|error| {
-            inspector.note_gap(error.gap("the names of the threads"));
-            HashMap::new()
-        });
-        let holder = runtime.and_then(|runtime| {
-            gil_holder(inspector, runtime, state.address)
-                .map_err(|error| inspector.note_gap(error.gap("the holder of the GIL")))
-                .ok()
-        });
-        let lock = runtime.and_then(|runtime| gil(inspector, runtime, state.address).ok());
-        let collecting = runtime.and_then(|runtime| is_collecting(inspector, runtime, state.address).ok());
+        let interpreter = InterpreterFacts::new(stacks.inspector, state, runtime);
         for thread in &state.threads {
-            let native = native_of(thread, process);
-            if let Some((index, _)) = native {
-                joined.iter_mut().skip(index).take(1).for_each(|joined| *joined = true);
-            }
-            let native = native.map(|(_, native)| native);
-            let tid = native
-                .map(|native| native.tid)
-                .or(thread.native_thread_id.and_then(|id| u32::try_from(id).ok()));
-            let holds_gil = holder.map(|holder| holder == thread.address);
-            let (raw, frames) = python_frames(stacks, thread);
-            let exceptions = stacks.exceptions_of(thread.address, &raw);
-            threads.push(Thread {
-                tid: tid.filter(|&tid| tid != 0),
-                name: names.get(&thread.thread_id).cloned(),
-                interpreter: Some(state.id),
-                crashed: tid.is_some() && tid == process.crashed_tid,
-                main: main_thread == Some(thread.thread_id),
-                holds_gil,
-                waiting_for_gil: native.zip(lock).map(|(native, lock)| {
-                    native.futex.is_some_and(|futex| is_gil_futex(inspector, lock, futex))
-                }),
-                collecting_garbage: collecting.zip(holds_gil).map(|(collecting, holds)| collecting && holds),
-                python: true,
-                native_location: native.and_then(|native| location(native, &process.modules)),
-                frames,
-                exceptions: Some(exceptions),
-            });
+            let native = natives.of(thread);
+            joined.extend(native.map(|native| native.tid));
+            threads.push(python_thread(stacks, &interpreter, thread, native, process));
         }
     }
-    for (native, joined) in process.threads.iter().zip(joined) {
-        if !joined {
-            threads.push(native_thread(native, process));
-        }
-    }
-    threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+    let rest = process.threads.iter().filter(|native| !joined.contains(&native.tid));
+    threads.extend(rest.map(|native| native_thread(native, process)));
+    sort(&mut threads);
     threads
 }
 
-/// The native thread of a thread state: by its native id, or by `pthread_self`, which is the thread pointer.
-fn native_of<'p>(thread: &ThreadState, process: &'p ProcessInfo) -> Option<(usize, &'p NativeThread)> {
-    process.threads.iter().enumerate().find(|(_, native)| match thread.native_thread_id {
-        Some(id) if id != 0 => u64::from(native.tid) == id,
-        _ => native.thread_pointer == Some(Address(thread.thread_id)),
-    })
+fn sort(threads: &mut [Thread]) {
+    threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+}
+
+/// What the threads of one interpreter share.
+struct InterpreterFacts {
+    id: i64,
+    /// `threading`'s names by `thread_id`.
+    names: HashMap<u64, String>,
+    /// The `thread_id` of the thread that initialised the runtime.
+    main_thread: Option<u64>,
+    /// The `struct _gil_runtime_state`.
+    gil: Option<Address>,
+    /// The thread state that holds the GIL, null where it is free.
+    gil_holder: Option<Address>,
+    collecting: Option<bool>,
+}
+
+impl InterpreterFacts {
+    fn new(inspector: &Inspector<'_>, state: &InterpreterState, runtime: Address) -> Self {
+        fn known<T>(inspector: &Inspector<'_>, what: &str, result: Result<T, Unreadable>) -> Option<T> {
+            result.map_err(|error| inspector.note_gap(error.gap(what))).ok()
+        }
+        let main_thread = inspector.uint(runtime, inspector.layout.structs.PyRuntimeState.main_thread);
+        let names = thread_names(inspector, state.sysdict);
+        let holder = gil_holder(inspector, runtime, state.address);
+        InterpreterFacts {
+            id: state.id,
+            names: known(inspector, "the names of the threads", names).unwrap_or_default(),
+            main_thread: known(inspector, "the main thread", main_thread),
+            gil: known(inspector, "the GIL", gil(inspector, runtime, state.address)),
+            gil_holder: known(inspector, "the holder of the GIL", holder),
+            collecting: known(inspector, "the collector", is_collecting(inspector, runtime, state.address)),
+        }
+    }
+}
+
+fn python_thread(
+    stacks: &Stacks<'_, '_>,
+    interpreter: &InterpreterFacts,
+    thread: &ThreadState,
+    native: Option<&NativeThread>,
+    process: &ProcessInfo,
+) -> Thread {
+    let own_id = thread.native_thread_id.and_then(|id| u32::try_from(id).ok()).filter(|&id| id != 0);
+    let tid = native.map(|native| native.tid).or(own_id);
+    let holds_gil = interpreter.gil_holder.map(|holder| holder == thread.address);
+    let (raw, frames) = python_frames(stacks, thread);
+    Thread {
+        tid,
+        name: interpreter.names.get(&thread.thread_id).cloned(),
+        interpreter: Some(interpreter.id),
+        crashed: tid.is_some() && tid == process.crashed_tid,
+        main: interpreter.main_thread == Some(thread.thread_id),
+        holds_gil,
+        waiting_for_gil: native.zip(interpreter.gil).map(|(native, gil)| {
+            native.futex.is_some_and(|futex| is_gil_futex(stacks.inspector, gil, futex))
+        }),
+        collecting_garbage: interpreter
+            .collecting
+            .zip(holds_gil)
+            .map(|(collecting, holds)| collecting && holds),
+        python: true,
+        native_location: native.and_then(|native| location(native, &process.modules)),
+        frames,
+        exceptions: Some(stacks.exceptions_of(thread.address, &raw)),
+    }
+}
+
+/// The native threads by what thread states know of theirs.
+struct NativeThreads<'p> {
+    by_tid: HashMap<u64, &'p NativeThread>,
+    by_pointer: HashMap<u64, &'p NativeThread>,
+}
+
+impl<'p> NativeThreads<'p> {
+    fn new(process: &'p ProcessInfo) -> Self {
+        let threads = process.threads.iter();
+        NativeThreads {
+            by_tid: threads.clone().map(|native| (u64::from(native.tid), native)).collect(),
+            by_pointer: threads.filter_map(|native| Some((native.thread_pointer?.0, native))).collect(),
+        }
+    }
+
+    /// The native thread of a thread state: by its native id, else by `pthread_self`, which is the thread pointer.
+    fn of(&self, thread: &ThreadState) -> Option<&'p NativeThread> {
+        let by_tid = thread.native_thread_id.and_then(|id| self.by_tid.get(&id));
+        by_tid.or_else(|| self.by_pointer.get(&thread.thread_id)).copied()
+    }
 }
 
 fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame>, Vec<Frame>) {
@@ -207,6 +250,6 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
 /// The threads of a process without an interpreter.
 pub(crate) fn native_threads(process: &ProcessInfo) -> Vec<Thread> {
     let mut threads: Vec<_> = process.threads.iter().map(|native| native_thread(native, process)).collect();
-    threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+    sort(&mut threads);
     threads
 }
