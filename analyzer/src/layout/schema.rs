@@ -349,6 +349,33 @@ schema! {
     /// `repeatobject`, Modules/itertoolsmodule.c.
     RepeatObject("repeatobject") { element, cnt }
 
+    /// `MatchObject`, Modules/_sre: `mark` has the start and the end of each group, in items of `string`.
+    MatchObject("MatchObject") { string, pattern, groups, mark }
+    /// `itemgetterobject`, Modules/_operator.c.
+    ItemGetterObject("itemgetterobject") { nitems, item }
+    /// `attrgetterobject`, Modules/_operator.c.
+    AttrGetterObject("attrgetterobject") { nattrs, attr }
+    /// `gaobject`, from 3.9, Objects/genericaliasobject.c.
+    GenericAlias("gaobject") { origin, args, starred }
+    /// `unionobject`, from 3.10, Objects/unionobject.c.
+    UnionObject("unionobject") { args }
+    /// `superobject`, Objects/typeobject.c.
+    SuperObject("superobject") { class = "type", obj_type }
+    /// `PyContextVar`, Include/internal/pycore_context.h.
+    PyContextVar("_pycontextvarobject", "PyContextVar") { var_name, var_default, var_cached }
+    /// `PyContextToken`, Include/internal/pycore_context.h.
+    PyContextToken("_pycontexttokenobject", "PyContextToken") { tok_var, tok_used }
+    /// `PyThreadHandleObject`, from 3.13, Modules/_threadmodule.c.
+    PyThreadHandleObject("PyThreadHandleObject") { handle }
+    /// `ThreadHandle`, from 3.13, Modules/_threadmodule.c.
+    ThreadHandle("ThreadHandle") { ident }
+    /// `fileio`, Modules/_io/fileio.c.
+    FileIO("fileio") { fd, created, readable, writable, appending, closefd }
+    /// `buffered`, Modules/_io/bufferedio.c.
+    Buffered("buffered") { raw, ok, detached }
+    /// `textio`, Modules/_io/textio.c.
+    TextIO("textio") { ok, detached, buffer, encoding }
+
     /// `arrayobject`, Modules/arraymodule.c.
     ArrayObject("arrayobject") { ob_item, ob_descr }
     /// `struct arraydescr`, Modules/arraymodule.c.
@@ -363,6 +390,10 @@ schema! {
     PyDateTimeDateTime("PyDateTime_DateTime") { hastzinfo, fold, data, tzinfo }
     /// `PyDateTime_TimeZone`, Modules/_datetimemodule.c.
     PyDateTimeTimeZone("PyDateTime_TimeZone") { offset, name }
+    /// `PyZoneInfo_ZoneInfo`, from 3.9, Modules/_zoneinfo.c.
+    PyZoneInfo("PyZoneInfo_ZoneInfo") { key, file_repr }
+    /// `PySocketSockObject`, Modules/socketmodule.h.
+    PySocketSockObject("PySocketSockObject") { sock_fd, sock_family, sock_type, sock_proto }
     /// `PyDecObject`, Modules/_decimal/_decimal.c, with its `mpd_t`.
     PyDecObject("PyDecObject") {
         flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",

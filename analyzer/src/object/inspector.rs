@@ -1,5 +1,6 @@
 //! Reads fields of structs by the layout, and keeps what was learned on the way.
 
+use super::numpy::Numpy;
 use super::printable::Printable;
 use super::types::TypeInfo;
 use crate::addr::Address;
@@ -64,6 +65,7 @@ pub struct Inspector<'a> {
     pub layout: &'a Layout,
     pub(super) types: RefCell<HashMap<Address, Rc<TypeInfo>>>,
     pub(super) printable: OnceCell<Printable>,
+    pub(super) numpy: OnceCell<Numpy>,
     pub(super) values_left: Cell<usize>,
     sys_modules: Cell<Address>,
     live_threads: RefCell<HashSet<u64>>,
@@ -81,6 +83,7 @@ impl<'a> Inspector<'a> {
             layout,
             types: RefCell::default(),
             printable: OnceCell::new(),
+            numpy: OnceCell::new(),
             values_left: Cell::new(super::values::MAX_VALUES),
             sys_modules: Cell::default(),
             live_threads: RefCell::default(),

@@ -20,6 +20,20 @@ pub(super) fn repr_float(value: f64) -> String {
     out
 }
 
+/// The fewest digits that give the same number, in scientific form.
+pub(super) fn shortest_scientific(value: f64) -> String {
+    to_even(value, format!("{value:e}"), |text| text.parse() == Ok(value))
+}
+
+/// Of two decimals that are as short and as near to `value`, the even one: Rust gives the greater one, Python (David
+/// Gay's `dtoa`) and numpy the even one. `gives_value` says whether a decimal is read as the same number.
+pub(super) fn to_even(value: f64, shortest: String, gives_value: impl Fn(&str) -> bool) -> String {
+    let digits = shortest.split('e').next().unwrap_or_default();
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let rounded = format!("{value:.places$e}");
+    if gives_value(&rounded) { rounded } else { shortest }
+}
+
 /// A float's digits without the `.0` that `repr` adds: how the parts of a complex number are printed.
 fn format_shortest(value: f64) -> String {
     if value.is_nan() {
@@ -28,11 +42,14 @@ fn format_shortest(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{value:e}");
+    let scientific = shortest_scientific(value);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        return format!("{value}");
+        let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let places = (fraction as i32 - exponent).max(0) as usize;
+        let rounded = format!("{value:.places$}");
+        return if rounded.parse() == Ok(value) { rounded } else { format!("{value}") };
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
@@ -142,6 +159,7 @@ mod tests {
             (-0.0, "-0.0"),
             (1.0, "1.0"),
             (0.1, "0.1"),
+            (255_044_843_900_864.13, "255044843900864.12"),
             (1e16, "1e+16"),
             (1e15, "1000000000000000.0"),
             (123456789012345680.0, "1.2345678901234568e+17"),

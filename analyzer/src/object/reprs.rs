@@ -151,6 +151,7 @@ impl Walk<'_, '_> {
             "datetime.timezone" => self.time_zone(object, class),
             "decimal.Decimal" => self.decimal(object),
             "numpy.ndarray" => self.numpy_array(object, class),
+            "numpy.dtype" => self.numpy_dtype(object, class),
             _ if owner.starts_with("numpy.") => self.numpy_scalar(object, class, owner),
             _ => self.opaque(object, class, &MethodSource::Native(owner.to_owned())),
         }
@@ -188,7 +189,7 @@ impl Walk<'_, '_> {
 
 impl Decoded {
     /// Marks a string that goes on.
-    fn cut_if(&mut self, truncated: bool) {
+    pub(super) fn cut_if(&mut self, truncated: bool) {
         if truncated {
             self.repr.push_str(CUT);
             self.truncated = true;
