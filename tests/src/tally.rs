@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The share of the values of promised types that must be as Python printed them.
+const SHARE: f64 = 0.99;
+
 /// What was compared in one core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -62,9 +65,17 @@ impl Table {
         self.rows.entry((version, python.to_owned())).or_default().add(tally);
     }
 
-    /// Whether no core was compared.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Prints the table, if any core was compared, and says whether enough values are right.
+    pub fn conclude(&self) -> bool {
+        if self.rows.is_empty() {
+            return true;
+        }
+        println!("{self}");
+        let share = self.total().share_right();
+        if share < SHARE {
+            println!("only {:.2} % of the values of promised types are right", 100.0 * share);
+        }
+        share >= SHARE
     }
 
     /// The sum over all interpreters.
