@@ -30,7 +30,9 @@ fn main() -> ExitCode {
 fn check(core: &RecordedCore, table: &Mutex<Table>) -> Result<(), Failed> {
     let file = core.decompressed().map_err(|error| format!("{}: {error}", core.core.display()))?;
     let comparison = analyze_and_compare(file.path(), &core.truth, &[])?;
-    table.lock().expect("no test panics while it adds its counts").add(&core.python, comparison.tally);
+    let mut table = table.lock().expect("no test panics while it adds its counts");
+    table.add(&core.python, comparison.tally);
+    table.add_types(&comparison.types);
     if comparison.mismatches.is_empty() { Ok(()) } else { Err(comparison.message().into()) }
 }
 

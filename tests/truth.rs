@@ -43,6 +43,7 @@ fn check(core: &RecordedCore, results: &Mutex<Results>) -> Result<(), Failed> {
     let mut results = results.lock().expect("no test panics while it adds its counts");
     let is_repetitive = core.name.ends_with("/recursion");
     results.table.add(&core.python, if is_repetitive { comparison.tally.frames() } else { comparison.tally });
+    results.table.add_types(&comparison.types);
     let noted = comparison.noted.iter().map(|one| format!("  {one}")).collect::<Vec<_>>();
     if !noted.is_empty() {
         results.noted.insert(core.name.clone(), noted);

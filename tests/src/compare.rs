@@ -5,7 +5,7 @@ use crate::tally::Tally;
 use crate::truth::{Frame, Thread, Truth};
 use crate::values::compare_value;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The result of a comparison.
@@ -17,6 +17,17 @@ pub struct Comparison {
     pub tally: Tally,
     /// The values that are not as Python printed them and say so.
     pub noted: Vec<Mismatch>,
+    /// By promised type: how many values are as Python printed them, of how many.
+    pub types: BTreeMap<String, Share>,
+}
+
+/// A number of values that are right, of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Those that are right.
+    pub right: usize,
+    /// All.
+    pub all: usize,
 }
 
 /// One difference.
