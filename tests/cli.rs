@@ -430,6 +430,10 @@ fn the_text_is_as_checked_in() {
             fs::write(&path, &text).unwrap();
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, expected, "{} differs; UPDATE_GOLDEN=1 accepts the new text", path.display());
+        assert!(
+            text == expected,
+            "{} differs; UPDATE_GOLDEN=1 writes the new text, git diff shows it",
+            path.display()
+        );
     }
 }

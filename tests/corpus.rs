@@ -3,23 +3,36 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use pycore_tests::analysis::analyze_and_compare;
 use pycore_tests::cores::{RecordedCore, corpus, fixtures};
+use pycore_tests::tally::Table;
 use serde_yaml::Value;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials: Vec<Trial> =
-        corpus().into_iter().map(|core| Trial::test(core.name.clone(), move || check(&core))).collect();
+    let table = Arc::new(Mutex::new(Table::default()));
+    let mut trials: Vec<Trial> = corpus()
+        .into_iter()
+        .map(|core| {
+            let table = Arc::clone(&table);
+            Trial::test(core.name.clone(), move || check(&core, &table))
+        })
+        .collect();
     if !trials.is_empty() {
         trials.push(Trial::test("manifest", check_manifest));
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let is_enough = table.lock().expect("no test panics while it adds its counts").conclude();
+    if is_enough { conclusion.exit_code() } else { ExitCode::FAILURE }
 }
 
-fn check(core: &RecordedCore) -> Result<(), Failed> {
+fn check(core: &RecordedCore, table: &Mutex<Table>) -> Result<(), Failed> {
     let file = core.decompressed().map_err(|error| format!("{}: {error}", core.core.display()))?;
     let comparison = analyze_and_compare(file.path(), &core.truth, &[])?;
+    let mut table = table.lock().expect("no test panics while it adds its counts");
+    table.add(&core.python, comparison.tally);
+    table.add_types(&comparison.types);
     if comparison.mismatches.is_empty() { Ok(()) } else { Err(comparison.message().into()) }
 }
 

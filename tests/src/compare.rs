@@ -5,7 +5,7 @@ use crate::tally::Tally;
 use crate::truth::{Frame, Thread, Truth};
 use crate::values::compare_value;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The result of a comparison.
@@ -17,6 +17,17 @@ pub struct Comparison {
     pub tally: Tally,
     /// The values that are not as Python printed them and say so.
     pub noted: Vec<Mismatch>,
+    /// By promised type: how many values are as Python printed them, of how many.
+    pub types: BTreeMap<String, Share>,
+}
+
+/// A number of values that are right, of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Those that are right.
+    pub right: usize,
+    /// All.
+    pub all: usize,
 }
 
 /// One difference.
@@ -166,14 +177,12 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
         if thread.python {
             c.expect(&path, found, "holds_gil", thread.holds_gil);
             c.expect(&path, found, "interpreter", 0);
-            // A library's thread wakes up when it likes and then waits, without the program knowing.
-            let known_to_wait = thread.waiting_for_gil || thread.handling_whole;
             let known = [
-                ("waiting_for_gil", thread.waiting_for_gil, known_to_wait),
-                ("collecting_garbage", thread.collecting_garbage, true),
+                ("waiting_for_gil", thread.waiting_for_gil),
+                ("collecting_garbage", Some(thread.collecting_garbage)),
             ];
-            for (name, expected, known) in known {
-                if known && !field(found, name).is_null() {
+            for (name, expected) in known {
+                if let (Some(expected), false) = (expected, field(found, name).is_null()) {
                     c.expect(&path, found, name, expected);
                 }
             }

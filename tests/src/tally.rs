@@ -1,7 +1,11 @@
 //! Counts of what was compared, over all tests.
 
+use crate::compare::Share;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// The share of the values of promised types that must be as Python printed them.
+const SHARE: f64 = 0.99;
 
 /// What was compared in one core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +57,7 @@ impl Tally {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     rows: BTreeMap<(Vec<u32>, String), Tally>,
+    types: BTreeMap<String, Share>,
 }
 
 impl Table {
@@ -62,9 +67,37 @@ impl Table {
         self.rows.entry((version, python.to_owned())).or_default().add(tally);
     }
 
-    /// Whether no core was compared.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Adds the counts of a core by promised type.
+    pub fn add_types(&mut self, types: &BTreeMap<String, Share>) {
+        for (name, share) in types {
+            let sum = self.types.entry(name.clone()).or_default();
+            sum.right += share.right;
+            sum.all += share.all;
+        }
+    }
+
+    /// Prints the table, if any core was compared, and says whether enough values are right: nearly all, and some of
+    /// each promised type, so that a rare one cannot hide among the others.
+    pub fn conclude(&self) -> bool {
+        if self.rows.is_empty() {
+            return true;
+        }
+        println!("{self}");
+        let mut is_enough = true;
+        let share = self.total().share_right();
+        if share < SHARE {
+            is_enough = false;
+            println!("only {:.2} % of the values of promised types are right", 100.0 * share);
+        }
+        for (name, share) in &self.types {
+            if share.right == 0 {
+                is_enough = false;
+                println!("{name}: none of {} is right", share.all);
+            } else if share.right < share.all {
+                println!("{name}: {} of {} are right", share.right, share.all);
+            }
+        }
+        is_enough
     }
 
     /// The sum over all interpreters.

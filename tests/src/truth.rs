@@ -58,9 +58,9 @@ pub struct Thread {
     pub main: bool,
     /// Whether it holds the GIL when the process dies.
     pub holds_gil: bool,
-    /// Whether it waits for the GIL when the process dies.
+    /// Whether it waits for the GIL when the process dies; nothing where it may have woken since it was looked at.
     #[serde(default)]
-    pub waiting_for_gil: bool,
+    pub waiting_for_gil: Option<bool>,
     /// Whether it is in the cyclic garbage collector when the process dies.
     #[serde(default)]
     pub collecting_garbage: bool,

@@ -40,6 +40,11 @@ pub(crate) fn compare_value(c: &mut Comparison, path: &str, expected: &Value, ac
     compare_attributes(c, path, expected, actual);
     let verdict = if c.mismatches.len() > before { Verdict::Wrong } else { verdict };
     let is_beyond = expected.opaque || expected.unlisted;
+    if !is_beyond {
+        let share = c.types.entry(expected.type_name.clone()).or_default();
+        share.right += usize::from(matches!(verdict, Verdict::Right));
+        share.all += 1;
+    }
     match verdict {
         Verdict::Wrong => c.tally.values_wrong += 1,
         Verdict::Right if is_beyond => c.tally.beyond_right += 1,
