@@ -1,9 +1,10 @@
 //! From a dump to a report: the one way through all rooms.
 
+use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{Dump, FileSearch, ModuleFile, OpenError, Written};
 use crate::layout::{LayoutRegistry, TableError};
-use crate::memory::{Memory, RecordingMemory};
+use crate::memory::{Memory, PAGE_SIZE, RecordingMemory};
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
@@ -153,8 +154,9 @@ fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Py
     }
 }
 
-/// Writes a core with just the pages that a report of `options` is made of, those of mapped files included, so that it
-/// can be read without any other file; packed by zstd where its name ends with `.zst`.
+/// Writes a core with the pages that a report of `options` is made of, those of mapped files included, so that it can be
+/// read without any other file; packed by zstd where its name ends with `.zst`. The writable data of a module of which
+/// anything was read is kept whole: types lie there, and a later pycore may read more of them.
 ///
 /// # Errors
 /// As [`analyze`], or when `output` exists or cannot be written.
@@ -164,7 +166,17 @@ pub fn shrink(path: &Path, output: &Path, options: &AnalyzeOptions) -> Result<Wr
     let memory = dump.memory();
     let recording = RecordingMemory::new(&memory);
     report(&dump, &recording, &registry, options);
-    dump.write_smaller(output, &memory, &recording.pages())
+    let mut pages = recording.pages();
+    for module in &dump.process().modules {
+        let within = |at: Address| module.base <= at && at < module.end;
+        if pages.iter().any(|&page| within(page)) {
+            let data = memory.ranges().into_iter().filter(|range| range.writable && within(range.start));
+            pages.extend(data.flat_map(|range| {
+                (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
+            }));
+        }
+    }
+    dump.write_smaller(output, &memory, &pages)
         .map_err(|source| AnalyzeError::Write { path: output.to_owned(), source })
 }
 

@@ -65,7 +65,7 @@ pub fn corpus() -> Vec<RecordedCore> {
             python: stem.rsplit_once('-').map_or(stem, |(python, _)| python).to_owned(),
             core: root.join(format!("{stem}.core.zst")),
             truth: root.join(format!("{stem}.truth.json")),
-            arguments: Vec::new(),
+            arguments: vec!["--no-files".to_owned()],
         })
         .collect()
 }

@@ -150,6 +150,10 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
     pub(super) lib_path: Vec<PathBuf>,
 
+    /// Look at no file but the core: show what it holds by itself
+    #[arg(long, conflicts_with_all = ["exe", "sysroot", "lib_path"], help_heading = "Where files are")]
+    pub(super) no_files: bool,
+
     /// A layout table of your own, made by `pycore layout extract`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
     pub(super) layout: Option<PathBuf>,

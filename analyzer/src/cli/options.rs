@@ -62,6 +62,7 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
             exe: input.exe.clone(),
             sysroots: input.sysroot.clone(),
             lib_paths: input.lib_path.clone(),
+            none: input.no_files,
             ..FileSearch::default()
         },
         layout: input.layout.clone(),

@@ -14,7 +14,7 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<ExitCode> {
     let written = analysis::shrink(&args.input.core, &args.output, &options::shrink(args)?)?;
     log::info!("{} pages kept", written.pages);
     if written.unreadable > 0 {
-        log::warn!("{} pages could not be read again", written.unreadable);
+        log::info!("{} pages are not at hand", written.unreadable);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,11 +21,13 @@ const NO_BUILD_ID: &str = "the dump does not hold the module's build id, so this
 pub struct FileSearch {
     /// The main program.
     pub exe: Option<PathBuf>,
-    /// Directories that hold a copy of the root of the machine where the process ran. If there are any, files of this
-    /// machine's own root are not used.
+    /// Directories that hold a copy of the root of the machine where the process ran; this machine's own root is looked
+    /// at after them.
     pub sysroots: Vec<PathBuf>,
     /// Directories that hold libraries themselves (not in directories below), and single files.
     pub lib_paths: Vec<PathBuf>,
+    /// Whether no file is looked at at all: what the dump left out is missing.
+    pub none: bool,
     /// The most bytes that a compressed dump may unpack to; by default 64 GiB. It is never more than there is room for
     /// in the directory for temporary files (`$TMPDIR`).
     pub unpack_limit: Option<u64>,
@@ -132,6 +134,9 @@ pub(super) fn find(
 
 fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Vec<Candidate> {
     let mut candidates = Vec::new();
+    if search.none {
+        return candidates;
+    }
     if let Some(exe) = search.exe.as_ref().filter(|_| main != Some(false)) {
         let known = main == Some(true);
         candidates.push(Candidate { path: exe.clone(), named: known, expected: known });
@@ -156,9 +161,7 @@ fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Ve
         let path = root.join(target_path.strip_prefix("/").unwrap_or(target_path));
         candidates.push(Candidate { path, named: false, expected: true });
     }
-    if search.sysroots.is_empty() {
-        candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true });
-    }
+    candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true });
     candidates
 }
 
