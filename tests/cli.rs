@@ -408,6 +408,33 @@ fn info_says_what_the_file_is() {
     assert_refused(&pycore(&["info", "/no/such/core"]), missing);
 }
 
+/// The first block of README.md is what its command prints, the second a part of what it prints with `--locals`.
+/// `UPDATE_GOLDEN=1` writes the first anew.
+#[test]
+fn the_readme_shows_real_output() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let mut blocks = readme.split("```").skip(1).step_by(2);
+    let (command, shown) =
+        blocks.next().and_then(|block| block.strip_prefix("console\n$ pycore ")?.split_once('\n')).unwrap();
+    let run = |more: &[&str]| {
+        let mut process = Command::new(program::path());
+        process.args(command.split(' ').chain(more.iter().copied())).current_dir(root);
+        program::run_command(process, LIMIT).unwrap().text()
+    };
+    let real = run(&[]);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(root.join("README.md"), readme.replacen(shown, &real, 1)).unwrap();
+    } else {
+        assert!(shown == real, "README.md shows another output; UPDATE_GOLDEN=1 writes the real one");
+    }
+    let with_locals = run(&["--locals"]);
+    for line in blocks.next().and_then(|block| block.strip_prefix("text\n")).unwrap().lines() {
+        let name = line.split(" at 0x").next().unwrap();
+        assert!(with_locals.contains(name), "not in the real output: {line}");
+    }
+}
+
 /// The text of two corpus cores, as a person sees it. `UPDATE_GOLDEN=1` writes it anew.
 #[test]
 fn the_text_is_as_checked_in() {
