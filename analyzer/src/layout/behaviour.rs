@@ -59,4 +59,34 @@ impl Layout {
     pub fn loaders_describe_modules(&self) -> bool {
         !self.since(12)
     }
+
+    /// Whether `repr` of a struct sequence is cut to fit a buffer of 512 bytes.
+    pub fn struct_sequences_are_cut(&self) -> bool {
+        !self.since(8)
+    }
+
+    /// Whether `repr` of a weak proxy has the form of a reference's: `<weakproxy at ...; to 'X' at ...>`.
+    pub fn proxies_look_like_references(&self) -> bool {
+        self.since(13)
+    }
+
+    /// Whether generic aliases show what is in lists of arguments by its names.
+    pub fn aliases_look_into_lists(&self) -> bool {
+        self.since(12)
+    }
+
+    /// Whether `argparse.Namespace` shows its names sorted.
+    pub fn parsed_arguments_are_sorted(&self) -> bool {
+        !self.since(9)
+    }
+
+    /// Whether the members of an `IntEnum` show only their numbers as `str`.
+    pub fn int_enums_are_numbers(&self) -> bool {
+        self.since(11)
+    }
+
+    /// Whether an IPv6 address that stands for an IPv4 one is written as such.
+    pub fn mapped_addresses_are_dotted(&self) -> bool {
+        self.since(13)
+    }
 }

@@ -9,7 +9,7 @@ use crate::layout::InstanceDictModel;
 const WORD: u64 = 8;
 /// `T_OBJECT` and `T_OBJECT_EX` (Include/structmember.h; `_Py_T_OBJECT` and `Py_T_OBJECT_EX` later): a member that
 /// is an object.
-const OBJECT_MEMBERS: [i64; 2] = [6, 16];
+pub(super) const OBJECT_MEMBERS: [i64; 2] = [6, 16];
 /// The most members of one type that are looked at.
 const MAX_MEMBERS: u64 = 4096;
 

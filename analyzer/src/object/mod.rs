@@ -3,6 +3,7 @@
 //! One file per family of types. Everything here takes addresses of objects and an [`Inspector`]; nothing knows
 //! where the memory comes from or which version of CPython it is beyond what the layout says.
 
+mod aliases;
 mod array;
 mod attributes;
 mod callables;
@@ -10,17 +11,23 @@ mod containers;
 mod datetime;
 mod decimal;
 mod dict;
+mod environment;
 mod exceptions;
+mod files;
+mod handles;
 mod inspector;
-
+mod logging;
+mod network;
 mod numbers;
 mod numpy;
 mod printable;
 mod reprs;
 mod stdlib;
+mod struct_sequence;
 mod text;
 mod types;
 mod values;
+mod windows_path;
 
 pub use dict::DictEntries;
 pub use exceptions::ExceptionFields;

@@ -81,6 +81,20 @@ impl Walk<'_, '_> {
             "datetime.time" => vec![layout.PyDateTimeTime.size_of],
             "datetime.datetime" => vec![layout.PyDateTimeDateTime.size_of],
             "decimal.Decimal" => vec![layout.PyDecObject.size_of],
+            "types.GenericAlias" => vec![layout.GenericAlias.size_of],
+            "types.UnionType" => vec![layout.UnionObject.size_of],
+            "operator.itemgetter" => vec![layout.ItemGetterObject.size_of],
+            "operator.attrgetter" => vec![layout.AttrGetterObject.size_of],
+            "super" => vec![layout.SuperObject.size_of],
+            "ContextVar" | "_contextvars.ContextVar" => vec![layout.PyContextVar.size_of],
+            "Token" | "_contextvars.Token" => vec![layout.PyContextToken.size_of],
+            "_thread._ThreadHandle" => vec![layout.PyThreadHandleObject.size_of],
+            "zoneinfo.ZoneInfo" => vec![layout.PyZoneInfo.size_of],
+            "_io.TextIOWrapper" => vec![layout.TextIO.size_of],
+            "_io.BufferedReader" | "_io.BufferedWriter" | "_io.BufferedRandom" => {
+                vec![layout.Buffered.size_of]
+            }
+            "_io.FileIO" => vec![layout.FileIO.size_of],
             _ => return None,
         })
     }
@@ -150,10 +164,33 @@ impl Walk<'_, '_> {
             "datetime.timedelta" => self.time_delta(object, class),
             "datetime.timezone" => self.time_zone(object, class),
             "decimal.Decimal" => self.decimal(object),
+            "re.Match" => self.regex_match(object, class),
+            "types.GenericAlias" => self.generic_alias(object),
+            "types.UnionType" => self.union_alias(object),
+            "operator.itemgetter" => self.item_getter(object, class),
+            "operator.attrgetter" => self.attribute_getter(object, class),
+            "super" => self.super_object(object),
+            "ContextVar" | "_contextvars.ContextVar" => self.context_variable(object),
+            "Token" | "_contextvars.Token" => self.context_token(object),
+            "_thread._ThreadHandle" => self.thread_handle(object, class),
+            "weakproxy" | "weakcallableproxy" | "weakref.ProxyType" | "weakref.CallableProxyType" => {
+                self.weak_proxy(object)
+            }
+            "_ctypes.PyCFuncPtr" | "_ctypes.CFuncPtr" => self.foreign_function(object, class),
+            "zoneinfo.ZoneInfo" => self.zone_info(object, class),
+            "_io.TextIOWrapper" => self.text_file(object, class),
+            "_io.BufferedReader" | "_io.BufferedWriter" | "_io.BufferedRandom" => {
+                self.buffered_file(object, class, owner)
+            }
+            "_io._Buffered" => self.buffered_file(object, class, &class.name),
+            "_io.FileIO" => self.raw_file(object, class),
             "numpy.ndarray" => self.numpy_array(object, class),
             "numpy.dtype" => self.numpy_dtype(object, class),
             _ if owner.starts_with("numpy.") => self.numpy_scalar(object, class, owner),
-            _ => self.opaque(object, class, &MethodSource::Native(owner.to_owned())),
+            _ => match self.struct_sequence(object, class)? {
+                Some(decoded) => Ok(decoded),
+                None => self.opaque(object, class, &MethodSource::Native(owner.to_owned())),
+            },
         }
     }
 

@@ -1,26 +1,27 @@
 //! Types of the standard library whose `__repr__` is written in Python: the same text, without running it.
 
 use super::values::{Decoded, Walk, attribute};
+use super::windows_path::parse_windows;
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
 use num_bigint::{BigInt, Sign};
 use std::collections::HashMap;
 
 /// The attributes of one instance by name.
-struct Attributes(HashMap<String, Address>);
+pub(super) struct Attributes(HashMap<String, Address>);
 
 impl Attributes {
-    fn get(&self, name: &str) -> Option<Address> {
+    pub(super) fn get(&self, name: &str) -> Option<Address> {
         self.0.get(name).copied()
     }
 }
 
 impl Inspector<'_> {
-    fn attribute_map(&self, object: Address, class: &TypeInfo) -> Result<Attributes, Unreadable> {
+    pub(super) fn attribute_map(&self, object: Address, class: &TypeInfo) -> Result<Attributes, Unreadable> {
         Ok(Attributes(self.attributes(object, class, usize::MAX)?.0.into_iter().collect()))
     }
 
-    fn missing(&self, object: Address, name: &str) -> Unreadable {
+    pub(super) fn missing(&self, object: Address, name: &str) -> Unreadable {
         Unreadable::Nonsense { at: object, what: format!("it has no attribute {name}") }
     }
 
@@ -52,7 +53,7 @@ impl Walk<'_, '_> {
         let attributes = || self.inspector.attribute_map(object, class);
         let decoded = match (module, qualname) {
             ("collections", "Counter.__repr__") => self.counter(object, class)?,
-            ("collections", "ChainMap.__repr__") => {
+            ("collections" | "reprlib", "ChainMap.__repr__") => {
                 let maps = attributes()?.get("maps").ok_or_else(|| self.inspector.missing(object, "maps"))?;
                 let (maps, _) = self.inspector.list_items(maps, self.limits.max_items)?;
                 let parts = maps.into_iter().map(|map| (None, self.part(object, map))).collect();
@@ -108,12 +109,17 @@ impl Walk<'_, '_> {
             ("weakref", "WeakValueDictionary.__repr__" | "WeakKeyDictionary.__repr__") => {
                 Decoded::exact(format!("<{} at {object}>", class.short_name()))
             }
+            ("logging", method) => return self.logging(object, class, method, function),
+            ("argparse", "_AttributeHolder.__repr__") => return self.parsed_arguments(object, class),
+            ("os", "_Environ.__repr__") => return self.environment(object, class),
+            ("ipaddress", method) => return self.network_address(object, class, method),
+            ("socket", "socket.__repr__") => return self.socket(object, class, function).map(Some),
             _ => return Ok(None),
         };
         Ok(Some(decoded))
     }
 
-    fn int_attribute(
+    pub(super) fn int_attribute(
         &self,
         object: Address,
         attributes: &Attributes,
@@ -122,7 +128,7 @@ impl Walk<'_, '_> {
         self.inspector.big_int(attributes.get(name).ok_or_else(|| self.inspector.missing(object, name))?)
     }
 
-    fn text_attribute(
+    pub(super) fn text_attribute(
         &self,
         object: Address,
         attributes: &Attributes,
@@ -253,29 +259,34 @@ impl Walk<'_, '_> {
         Ok(Some(out))
     }
 
-    /// `_decompose` of Lib/enum.py up to 3.10, for values that are not negative.
+    /// `_decompose` of Lib/enum.py up to 3.10.
     fn decompose(&self, class: &TypeInfo, value: Address) -> Result<Option<String>, Unreadable> {
         let inspector = self.inspector;
         let value = inspector.big_int(value)?;
         let Some(map) = inspector.class_attribute(class, "_value2member_map_")? else { return Ok(None) };
-        if value.sign() == Sign::Minus {
-            return Ok(None);
-        }
+        let is_negative = value.sign() == Sign::Minus;
         let mut members: Vec<(BigInt, String)> = Vec::new();
+        let mut own = None;
         for (key, member) in inspector.dict_entries(map, usize::MAX)?.pairs {
             let number = inspector.big_int(key)?;
             let name = match inspector.attribute(member, "_name_")? {
                 Some(name) if inspector.is_str_object(name)? => Some(inspector.string(name)?),
                 _ => None,
             };
-            let power_of_two = number.sign() == Sign::Plus && number.magnitude().count_ones() == 1;
-            let covered = number.sign() == Sign::Plus && &number & &value == number;
-            if covered && (name.is_some() || power_of_two)
-                || (number == value && number.sign() == Sign::NoSign)
-            {
-                let shown = name.unwrap_or_else(|| number.to_string());
+            let power_of_two =
+                !is_negative && number.sign() == Sign::Plus && number.magnitude().count_ones() == 1;
+            let covered = number.sign() != Sign::NoSign && &number & &value == number;
+            let is_checked = name.is_some() || power_of_two;
+            let shown = name.unwrap_or_else(|| number.to_string());
+            if number == value {
+                own = Some((number.clone(), shown.clone()));
+            }
+            if covered && is_checked {
                 members.push((number, shown));
             }
+        }
+        if members.is_empty() {
+            members.extend(own);
         }
         members.sort_by(|a, b| b.0.cmp(&a.0));
         if members.len() > 1 && members.first().is_some_and(|(number, _)| *number == value) {
@@ -314,8 +325,8 @@ impl Walk<'_, '_> {
                 };
                 (anchor, tail)
             }
-            _ if windows => return Ok(None),
             _ => match attributes.get("_raw_paths") {
+                Some(raw) if windows => parse_windows(&inspector.strings(raw)?),
                 Some(raw) => parse_posix(&inspector.strings(raw)?),
                 None => return Ok(None),
             },

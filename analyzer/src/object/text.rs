@@ -90,6 +90,16 @@ impl Inspector<'_> {
     /// Missing bytes, or an object that is no string. The representation is that of PEP 393
     /// (Include/cpython/unicodeobject.h).
     pub fn text(&self, object: Address, limit: usize) -> Result<Text, Unreadable> {
+        self.text_between(object, 0, limit)
+    }
+
+    /// The content of a `str` from the code point `start` on, at most `limit` code points; as [`Inspector::text`].
+    pub(super) fn text_between(
+        &self,
+        object: Address,
+        start: usize,
+        limit: usize,
+    ) -> Result<Text, Unreadable> {
         let layout = &self.layout.structs;
         let length = self.int(object, layout.PyASCIIObject.length)?;
         let length = usize::try_from(length).map_err(|_| Unreadable::Nonsense {
@@ -104,13 +114,15 @@ impl Inspector<'_> {
             (true, false) => object.add(u64::from(layout.PyCompactUnicodeObject.size_of)),
             (false, _) => self.non_null(object, layout.PyUnicodeObject.data)?,
         };
-        let count = length.min(limit);
+        let rest = length.saturating_sub(start);
+        let count = rest.min(limit);
         let unreadable_kind =
             || Unreadable::Nonsense { at: object, what: format!("a string of kind {kind}, not 1, 2 or 4") };
         let width = match kind {
             1 | 2 | 4 => kind as usize,
             _ => return Err(unreadable_kind()),
         };
+        let data = data.element(start.min(length) as u64, width as u64);
         let bytes = self.memory.bytes(data, count.saturating_mul(width))?;
         let code_points: Vec<u32> = match width {
             1 => bytes.into_iter().map(u32::from).collect(),
@@ -120,7 +132,7 @@ impl Inspector<'_> {
         if let Some(code) = code_points.iter().find(|&&code| code > 0x10_ffff) {
             return Err(Unreadable::Nonsense { at: data, what: format!("{code:#x} is no code point") });
         }
-        Ok(Text { code_points, truncated: count < length })
+        Ok(Text { code_points, truncated: count < rest })
     }
 
     /// A name, a path or a message: the text of a `str`.
