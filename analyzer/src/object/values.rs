@@ -19,8 +19,12 @@ pub struct Limits {
 const MAX_DEPTH: usize = 64;
 /// How many levels of nested containers a repr shows below the ones whose items are listed.
 pub const REPR_LEVELS: usize = 3;
-/// The most objects that one report decodes.
-pub(super) const MAX_VALUES: usize = 4_000_000;
+/// The most objects that one report decodes, and the most bytes that their reprs may take: a few lists that hold each
+/// other grow beyond any memory.
+pub(super) const MAX_VALUES: usize = 1_000_000;
+pub(super) const MAX_BYTES: usize = 64 << 20;
+/// The most objects below one variable, or four times the items that one container may show, if that is more.
+const MAX_VALUES_OF_A_VARIABLE: usize = 20_000;
 
 /// What stands for a part that a limit cut.
 pub(super) const CUT: &str = "…";
@@ -61,13 +65,16 @@ pub(super) struct Walk<'w, 'a> {
     /// The objects between the variable and here, outermost first.
     path: Vec<Address>,
     depth: usize,
+    /// How many more objects may be decoded.
+    left: usize,
 }
 
 impl Inspector<'_> {
     /// What a variable is bound to.
     pub fn value(&self, object: Address, limits: Limits) -> Value {
         let limits = Limits { depth: limits.depth.min(MAX_DEPTH), ..limits };
-        Walk { inspector: self, limits, path: Vec::new(), depth: 0 }.value(object)
+        let left = MAX_VALUES_OF_A_VARIABLE.max(limits.max_items.saturating_mul(4));
+        Walk { inspector: self, limits, path: Vec::new(), depth: 0, left }.value(object)
     }
 }
 
@@ -79,27 +86,34 @@ impl Walk<'_, '_> {
             Ok(class) => class,
             Err(error) => return self.unreadable(object, "?", &error),
         };
-        let left = inspector.values_left.get();
-        let Some(left) = left.checked_sub(1) else {
+        let Some((own, all)) = self.left.checked_sub(1).zip(inspector.values_left.get().checked_sub(1))
+        else {
             return Value {
                 type_name: class.name.clone(),
                 repr: CUT.to_owned(),
                 address: Some(object),
                 truncated: true,
-                note: Some(format!("the report already holds {MAX_VALUES} values")),
+                note: None,
                 children: Vec::new(),
             };
         };
-        inspector.values_left.set(left);
+        self.left = own;
+        inspector.values_left.set(all);
         match self.decode(object, &class) {
-            Ok(decoded) => Value {
-                type_name: class.name.clone(),
-                repr: decoded.repr,
-                address: Some(object),
-                truncated: decoded.truncated,
-                note: decoded.note,
-                children: decoded.children,
-            },
+            Ok(decoded) => {
+                match inspector.bytes_left.get().checked_sub(decoded.repr.len()) {
+                    Some(left) => inspector.bytes_left.set(left),
+                    None => inspector.values_left.set(0),
+                }
+                Value {
+                    type_name: class.name.clone(),
+                    repr: decoded.repr,
+                    address: Some(object),
+                    truncated: decoded.truncated,
+                    note: decoded.note,
+                    children: decoded.children,
+                }
+            }
             Err(error) => self.unreadable(object, &class.name, &error),
         }
     }
