@@ -308,6 +308,22 @@ impl Walk<'_, '_> {
         Ok(Self::wrapped(inner, &format!("{}(", class.short_name()), ")"))
     }
 
+    /// `ChainMap.__repr__`, Lib/collections/__init__.py.
+    pub(super) fn chain_map(
+        &mut self,
+        object: Address,
+        class: &TypeInfo,
+        maps: Address,
+    ) -> Result<Decoded, Unreadable> {
+        if self.is_inside(object) {
+            return Ok(Decoded::exact("..."));
+        }
+        let (maps, count) = self.inspector.list_items(maps, self.limits.max_items)?;
+        let inner = self.sequence(object, &maps, count, ("", ""));
+        let inner = Decoded { children: Vec::new(), ..inner };
+        Ok(Self::wrapped(inner, &format!("{}(", class.short_name()), ")"))
+    }
+
     /// `dictview_repr`, Objects/dictobject.c.
     pub(super) fn dict_view(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         if self.is_inside(object) {

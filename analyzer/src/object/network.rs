@@ -119,7 +119,8 @@ impl Walk<'_, '_> {
         Ok(Some(Decoded::exact(format!("{}({})", class.short_name(), inspector.repr_of_text(&text)))))
     }
 
-    /// `socket.__repr__`, Lib/socket.py. The addresses of an open socket were known to the system only.
+    /// `socket.__repr__`, Lib/socket.py. The addresses of an open socket were known to the system only; of it a note
+    /// has what the object holds.
     pub(super) fn socket(
         &mut self,
         object: Address,
@@ -133,18 +134,19 @@ impl Walk<'_, '_> {
             Some(closed) => inspector.small_int(closed)? != 0,
             None => false,
         };
-        let closed = if is_closed { " [closed]" } else { "" };
-        let repr = format!(
-            "<{}.{}{closed} fd={}, family={}, type={}, proto={}>",
-            class.module,
-            class.qualname,
+        let facts = format!(
+            "fd={}, family={}, type={}, proto={}",
             inspector.int(object, layout.sock_fd)?,
             inspector.socket_constant(function, "AddressFamily", object, layout.sock_family)?,
             inspector.socket_constant(function, "SocketKind", object, layout.sock_type)?,
             inspector.int(object, layout.sock_proto)?,
         );
-        let note = (!is_closed).then(|| "its addresses were known to the system only".to_owned());
-        Ok(Decoded { note, ..Decoded::exact(repr) })
+        if is_closed {
+            let repr = format!("<{}.{} [closed] {facts}>", class.module, class.qualname);
+            return Ok(Decoded::exact(repr));
+        }
+        let note = format!("{facts}; its addresses were known to the system only");
+        Ok(Decoded::noted(format!("<{} object at {object}>", class.name), note))
     }
 }
 

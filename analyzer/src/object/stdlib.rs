@@ -55,9 +55,7 @@ impl Walk<'_, '_> {
             ("collections", "Counter.__repr__") => self.counter(object, class)?,
             ("collections" | "reprlib", "ChainMap.__repr__") => {
                 let maps = attributes()?.get("maps").ok_or_else(|| self.inspector.missing(object, "maps"))?;
-                let (maps, _) = self.inspector.list_items(maps, self.limits.max_items)?;
-                let parts = maps.into_iter().map(|map| (None, self.part(object, map))).collect();
-                self.call(class.short_name(), parts)
+                self.chain_map(object, class, maps)?
             }
             ("collections", "UserDict.__repr__" | "UserList.__repr__" | "UserString.__repr__") => {
                 let data = attributes()?.get("data").ok_or_else(|| self.inspector.missing(object, "data"))?;
