@@ -1,5 +1,6 @@
 //! From an object to a [`Value`]: bounded in depth, breadth and total, and guarded against cycles.
 
+use super::types::MethodSource;
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
 use crate::report::{Child, ChildKind, Value};
@@ -168,19 +169,32 @@ impl Walk<'_, '_> {
     /// `self` of a bound method; it does not count as a level, but cycles end.
     pub(super) fn inner(&mut self, object: Address, part: Address) -> Value {
         if self.path.len() > 2 * MAX_DEPTH || self.is_inside(part) || part == object {
-            return Value {
-                type_name: String::new(),
-                repr: CUT.to_owned(),
-                address: Some(part),
-                truncated: true,
-                note: None,
-                children: Vec::new(),
-            };
+            return self.head(part);
         }
         self.path.push(object);
         let value = self.value(part);
         self.path.pop();
         value
+    }
+
+    /// An object that is being decoded further out: such as the instance whose attribute is its own bound method.
+    fn head(&self, object: Address) -> Value {
+        let mut value = Value {
+            type_name: String::new(),
+            repr: CUT.to_owned(),
+            address: Some(object),
+            truncated: true,
+            note: None,
+            children: Vec::new(),
+        };
+        let Ok(class) = self.inspector.type_of(object) else { return value };
+        value.type_name.clone_from(&class.name);
+        let note = match self.inspector.repr_source(&class) {
+            MethodSource::Native(owner) if owner == "object" => None,
+            MethodSource::Python { .. } => Some("it is a part of itself".to_owned()),
+            _ => return value,
+        };
+        Value { repr: format!("<{} object at {object}>", class.name), truncated: false, note, ..value }
     }
 }
 
