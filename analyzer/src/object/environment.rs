@@ -66,7 +66,7 @@ impl Walk<'_, '_> {
                 return Ok(None);
             };
             shown.push(format!("{key}: {value}"));
-            if !self.at_limit() {
+            if !self.lists_no_children() {
                 let value = crate::report::Value {
                     type_name: "str".to_owned(),
                     repr: value,

@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
         let mut out = Decoded::exact(format!("<_io.TextIOWrapper{parts} encoding={}>", encoding.repr));
         values.push(encoding);
         values.iter().for_each(|value| out.absorb(value));
-        if !self.at_limit() {
+        if !self.lists_no_children() {
             let buffer = inspector.non_null(object, layout.buffer)?;
             out.children.push(attribute("buffer", self.part(object, buffer)));
         }
@@ -116,7 +116,7 @@ impl Walk<'_, '_> {
                 let mut out = Decoded::exact(format!("<{}{part}>", class.tp_name));
                 name.iter().for_each(|name| out.absorb(name));
                 let raw = self.inspector.pointer(object, self.inspector.layout.structs.Buffered.raw)?;
-                if !raw.is_null() && !self.at_limit() {
+                if !raw.is_null() && !self.lists_no_children() {
                     out.children.push(attribute("raw", self.part(object, raw)));
                 }
                 Ok(out)

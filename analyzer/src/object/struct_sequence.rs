@@ -58,9 +58,12 @@ impl Walk<'_, '_> {
         }
         let fields: Vec<_> = names.into_iter().zip(items).collect();
         let mut out = self.fields(object, &class.tp_name, &fields);
-        if inspector.layout.struct_sequences_are_cut() && !out.truncated {
-            let parts = out.children.iter().map(|child| (child.name.as_str(), child.value.repr.as_str()));
-            out.repr = within_buffer(&class.tp_name, parts);
+        // The text without its `)` but with one more separator must fit.
+        let is_long = out.repr.len() + 1 > BUFFER_END;
+        if is_long && inspector.layout.struct_sequences_are_cut() && !out.truncated {
+            let parts: Vec<_> =
+                fields.iter().map(|(name, value)| (name.as_str(), self.part(object, *value).repr)).collect();
+            out.repr = within_buffer(&class.tp_name, parts.iter().map(|(name, repr)| (*name, repr.as_str())));
         }
         Ok(Some(out))
     }

@@ -166,7 +166,7 @@ impl Walk<'_, '_> {
         let is_object = array.dtype.kind == Kind::Object;
         let bytes = count.checked_mul(array.dtype.size).filter(|&bytes| bytes <= MAX_BYTES);
         if count > self.limits.max_items as u64 || bytes.is_none() || (is_object && self.at_limit()) {
-            return self.plain_array(object, &array, "cut before numpy's own form was known".to_owned());
+            return self.plain_array(object, &array, format!("its form is that of {count} elements"));
         }
         let prefix = if class.name == "numpy.ndarray" { "array" } else { class.short_name() };
         if is_object && self.is_inside(object) {
@@ -256,7 +256,7 @@ impl Walk<'_, '_> {
         objects: Vec<Value>,
         out: &mut Decoded,
     ) {
-        if self.at_limit() {
+        if self.lists_no_children() {
             return;
         }
         let dtype = self.part(object, array.descr);
