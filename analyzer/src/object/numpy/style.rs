@@ -2,6 +2,7 @@
 
 use super::super::{Inspector, Unreadable};
 use crate::addr::Address;
+use std::ops::RangeInclusive;
 
 /// How arrays and scalars are printed. The default is what the latest release does without any options.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +64,8 @@ impl Default for Style {
     }
 }
 
-/// The releases whose `arrayprint.py` was read for this: below, floats are printed by other rules.
-const OLDEST: (u32, u32) = (1, 19);
+/// The releases whose `arrayprint.py` was read for this, by major and minor number: others may print by other rules.
+const KNOWN: RangeInclusive<(u32, u32)> = (1, 19)..=(2, 4);
 
 /// Major and minor of a release such as `2.0.0rc1`.
 fn release(version: &str) -> Option<(u32, u32)> {
@@ -73,9 +74,9 @@ fn release(version: &str) -> Option<(u32, u32)> {
 }
 
 impl Style {
-    /// What the release does without any options; nothing for one that is too old or of no known form.
+    /// What the release does without any options; nothing for one that is not known.
     fn of_release(version: &str) -> Option<Self> {
-        let release = release(version).filter(|&release| release >= OLDEST)?;
+        let release = release(version).filter(|release| KNOWN.contains(release))?;
         Some(Style {
             named_scalars: release >= (2, 0),
             weak_floats: release >= (2, 0),
