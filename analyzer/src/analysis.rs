@@ -76,6 +76,7 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     let problem = match located {
         Ok(found) => {
             read_python(memory, process, &found, options, &mut report);
+            report.warnings.extend(dump.missing_files());
             None
         }
         Err(problem) => {

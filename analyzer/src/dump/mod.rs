@@ -126,6 +126,20 @@ impl Dump {
         exe.into_iter().chain(unverified).collect()
     }
 
+    /// The files of which bytes were wanted so far and that were not found, with the last reason why not.
+    pub fn missing_files(&self) -> Vec<String> {
+        let files = self.process.modules.iter().zip(&self.files);
+        files
+            .filter_map(|(module, file)| match file.get()? {
+                ModuleFile::Found(_) => None,
+                ModuleFile::NotFound { tried } => {
+                    let reason = tried.last().map_or("it was not looked for", |tried| tried.reason.as_str());
+                    Some(format!("{}: bytes of it are missing: {reason}", module.path))
+                }
+            })
+            .collect()
+    }
+
     /// Writes a core of the same process with the same notes and mappings to the new file `path`, but of its memory
     /// only `pages` and those that [`Dump::open`] itself needs; packed by zstd if the name ends with `.zst`. The bytes
     /// come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
