@@ -45,7 +45,7 @@ fn paths_of_the_wrong_kind_are_refused() {
         &["analyze", file, "--sysroot", "/no/such"],
         "error: --sysroot /no/such: no such directory\n",
     );
-    for option in ["--lib-path", "--source-root"] {
+    for option in ["--sysroot", "--source-root"] {
         let message = format!("error: {option} {file} is a file; give a directory\n");
         assert_refused(&["analyze", file, option, file], &message);
     }

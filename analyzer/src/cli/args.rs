@@ -146,8 +146,9 @@ pub(super) struct InputArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
     pub(super) sysroot: Vec<PathBuf>,
 
-    /// A directory that holds libraries of the process [repeatable]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
+    /// A directory that holds libraries of the process, or one library; named as a file, it is also used where the core
+    /// lacks the build id to check it by [repeatable]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Where files are")]
     pub(super) lib_path: Vec<PathBuf>,
 
     /// Look at no file but the core: show what it holds by itself

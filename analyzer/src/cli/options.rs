@@ -51,7 +51,9 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
     file("--exe", input.exe.as_deref())?;
     file("--layout", input.layout.as_deref())?;
     directories("--sysroot", &input.sysroot)?;
-    directories("--lib-path", &input.lib_path)?;
+    if let Some(path) = input.lib_path.iter().find(|path| !path.exists()) {
+        bail!("--lib-path {}: no such file or directory", path.display());
+    }
     if let Some(path) = output
         && is_same_file(path, &input.core)
     {
