@@ -44,15 +44,6 @@ pub enum RaisedModel {
     Single,
 }
 
-/// How the stack of exceptions being handled, `PyThreadState.exc_info`, holds each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandledModel {
-    /// Up to 3.10: `exc_type`, `exc_value`, `exc_traceback`.
-    Triple,
-    /// From 3.11: `exc_value`, always an exception with its traceback.
-    Single,
-}
-
 /// Where it is written which thread holds the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GilModel {
@@ -128,15 +119,6 @@ impl Layout {
         }
     }
 
-    /// How the stack of exceptions being handled holds each.
-    pub fn handled_model(&self) -> HandledModel {
-        if self.structs.PyErrStackItem.exc_type.exists() {
-            HandledModel::Triple
-        } else {
-            HandledModel::Single
-        }
-    }
-
     /// Where it is written which thread holds the GIL.
     pub fn gil_model(&self) -> GilModel {
         if self.structs.PyInterpreterState.gil.exists() { GilModel::Interpreter } else { GilModel::Runtime }
@@ -198,7 +180,6 @@ mod tests {
             assert_eq!(layout.instance_dict_model(), dicts, "3.{minor}");
             assert_eq!(layout.int_model() == IntModel::LvTag, since(12), "3.{minor}");
             assert_eq!(layout.raised_model() == RaisedModel::Single, since(12), "3.{minor}");
-            assert_eq!(layout.handled_model() == HandledModel::Single, since(11), "3.{minor}");
             assert_eq!(layout.gil_model() == GilModel::Interpreter, since(12), "3.{minor}");
             assert_eq!(layout.variables_model() == VariablesModel::LocalsPlus, since(11), "3.{minor}");
         }

@@ -13,8 +13,7 @@ mod yaml;
 
 pub use behaviour::SplitOrder;
 pub use capability::{
-    FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,
-    VariablesModel,
+    FrameModel, GilModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel, VariablesModel,
 };
 pub use debug_offsets::{DebugOffsets, DebugOffsetsError};
 pub use package::PackageLayout;

@@ -279,8 +279,8 @@ impl Walk<'_, '_> {
         Ok(Decoded::exact(format!("<{released}memory at {object}>")))
     }
 
-    /// `lock_repr`, Modules/_threadmodule.c. Releases of 3.13 from 3.13.4 on keep a `PyMutex`, whose lowest bit says that
-    /// it is locked (Include/cpython/lock.h).
+    /// `lock_repr`, Modules/_threadmodule.c. Later releases of 3.13 (3.13.5 does, 3.13.0 does not) keep a `PyMutex`, whose
+    /// lowest bit says that it is locked (Include/cpython/lock.h).
     pub(super) fn lock(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         let layout = &self.inspector.layout.structs;
         let locked = if class.basic_size == i64::from(layout.MutexLockObject.size_of) {
