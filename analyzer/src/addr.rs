@@ -1,4 +1,4 @@
-//! Virtual addresses of the process that died or hangs.
+//! Virtual addresses of the process that died or hangs, and the machine it ran on.
 
 use std::fmt;
 
@@ -30,6 +30,27 @@ impl Address {
     /// The element `index` of an array of `stride`-byte elements that starts here; wraps around.
     pub fn element(self, index: u64, stride: u64) -> Address {
         self.add(index.wrapping_mul(stride))
+    }
+}
+
+/// The instruction set of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+pub enum Machine {
+    /// 64-bit x86, little-endian: `EM_X86_64`.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 64-bit Arm, little-endian: `EM_AARCH64`.
+    #[serde(rename = "aarch64")]
+    Aarch64,
+}
+
+impl fmt::Display for Machine {
+    /// As in `uname -m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Machine::X86_64 => "x86_64",
+            Machine::Aarch64 => "aarch64",
+        })
     }
 }
 

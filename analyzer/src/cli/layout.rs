@@ -128,8 +128,8 @@ fn list() -> Result<ExitCode> {
     let registry = LayoutRegistry::new();
     stdout(|out, _| {
         for entry in registry.entries() {
-            let (major, minor) = entry.python;
-            writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.abi)?;
+            let (major, minor) = entry.target.python;
+            writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.target.abi)?;
         }
         registry.packages().iter().try_for_each(|entry| writeln!(out, "{}  {}", entry.name, entry.package))
     })?;

@@ -157,7 +157,7 @@ mod tests {
     fn built_in_tables_have_the_capabilities_of_their_versions() {
         for entry in LayoutRegistry::new().entries() {
             let layout = entry.layout().unwrap();
-            let minor = entry.python.1;
+            let minor = entry.target.python.1;
             let frame = match minor {
                 ..=10 => FrameModel::FrameObject,
                 11 | 12 => FrameModel::CFrame,

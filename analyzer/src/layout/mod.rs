@@ -19,4 +19,4 @@ pub use debug_offsets::{DebugOffsets, DebugOffsetsError};
 pub use package::PackageLayout;
 pub use registry::{Entry, LayoutRegistry, Origin, PackageEntry};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};
-pub use table::{Abi, Layout, Provenance, TableError};
+pub use table::{Abi, Layout, Provenance, TableError, Target};

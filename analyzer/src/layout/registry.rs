@@ -1,7 +1,7 @@
 //! The tables at hand: those built into the program, and users' own.
 
 use super::package::PackageLayout;
-use super::table::{Abi, Layout, TableError};
+use super::table::{Layout, TableError, Target};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -18,10 +18,8 @@ pub enum Origin {
 pub struct Entry {
     /// `cpython-3.11-lp64`.
     pub name: String,
-    /// Major and minor version of Python.
-    pub python: (u8, u8),
-    /// The data model.
-    pub abi: Abi,
+    /// Which interpreters it is for.
+    pub target: Target,
     /// Where it comes from.
     pub origin: Origin,
     text: &'static str,
@@ -29,15 +27,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn built_in(name: &str, minor: u8, text: &'static str) -> Self {
-        Entry {
+    /// `None` for a name that does not say what the table is for.
+    fn built_in(name: &str, text: &'static str) -> Option<Self> {
+        Some(Entry {
             name: name.to_owned(),
-            python: (3, minor),
-            abi: Abi::Lp64,
+            target: Target::from_name(name)?,
             origin: Origin::BuiltIn,
             text,
             parsed: OnceLock::new(),
-        }
+        })
     }
 
     /// The table, parsed when first asked for.
@@ -89,8 +87,11 @@ pub struct LayoutRegistry {
 }
 
 macro_rules! built_in {
-    ($($minor:literal: $name:literal),* $(,)?) => {
-        vec![$( Entry::built_in($name, $minor, include_str!(concat!("../../layouts/", $name, ".yaml"))) ),*]
+    ($($name:literal),* $(,)?) => {
+        [$( Entry::built_in($name, include_str!(concat!("../../layouts/", $name, ".yaml"))) ),*]
+            .into_iter()
+            .flatten()
+            .collect()
     };
 }
 
@@ -116,13 +117,13 @@ impl LayoutRegistry {
     pub fn new() -> Self {
         LayoutRegistry {
             entries: built_in![
-                13: "cpython-3.13-lp64",
-                12: "cpython-3.12-lp64",
-                11: "cpython-3.11-lp64",
-                10: "cpython-3.10-lp64",
-                9: "cpython-3.9-lp64",
-                8: "cpython-3.8-lp64",
-                7: "cpython-3.7-lp64",
+                "cpython-3.13-lp64",
+                "cpython-3.12-lp64",
+                "cpython-3.11-lp64",
+                "cpython-3.10-lp64",
+                "cpython-3.9-lp64",
+                "cpython-3.8-lp64",
+                "cpython-3.7-lp64",
             ],
             packages: packages!["numpy": "numpy-2-lp64", "numpy": "numpy-1-lp64"],
         }
@@ -136,8 +137,7 @@ impl LayoutRegistry {
         let layout = Layout::load(path)?;
         let entry = Entry {
             name: layout.name.clone(),
-            python: layout.python,
-            abi: layout.abi,
+            target: layout.target(),
             origin: Origin::File(path.to_owned()),
             text: "",
             parsed: OnceLock::from(layout),
@@ -167,7 +167,7 @@ impl LayoutRegistry {
     /// version, as they were asked for, then built-in ones of that version.
     pub fn candidates(&self, hint: Option<(u8, u8)>) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| {
-            entry.origin != Origin::BuiltIn || hint.is_none_or(|version| entry.python == version)
+            entry.origin != Origin::BuiltIn || hint.is_none_or(|version| entry.target.python == version)
         })
     }
 }
@@ -181,10 +181,26 @@ mod tests {
     fn every_built_in_table_is_what_its_entry_says() {
         for entry in LayoutRegistry::new().entries() {
             let layout = entry.layout().unwrap();
-            assert_eq!((&layout.name, layout.python, layout.abi), (&entry.name, entry.python, entry.abi));
+            assert_eq!((&layout.name, layout.target()), (&entry.name, entry.target));
             assert!(!layout.provenance.is_empty());
             assert!(STRUCTS.iter().any(|spec| layout.structs.size(spec.name).unwrap() > 0));
         }
+    }
+
+    #[test]
+    fn every_table_in_the_repository_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/layouts");
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut found: Vec<_> = files
+            .filter(|name| name.starts_with("cpython-"))
+            .map(|name| name.strip_suffix(".yaml").unwrap().to_owned())
+            .collect();
+        let mut built_in: Vec<_> =
+            LayoutRegistry::new().entries().iter().map(|entry| entry.name.clone()).collect();
+        found.sort();
+        built_in.sort();
+        assert_eq!(found, built_in);
     }
 
     #[test]

@@ -24,6 +24,7 @@
 
 use super::schema::Structs;
 use super::yaml::write_common;
+use crate::addr::Machine;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use std::fmt;
 use std::fs::File;
@@ -55,6 +56,46 @@ impl fmt::Display for Abi {
     }
 }
 
+/// Which interpreters a table is for: everything that moves fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Major and minor version of Python.
+    pub python: (u8, u8),
+    /// Whether it is for builds with `--disable-gil`: `t` in `sys.abiflags`.
+    pub free_threaded: bool,
+    /// Whether it is for builds with `Py_TRACE_REFS`, whose objects begin with two more pointers: what `--with-pydebug`
+    /// implied up to 3.7.
+    pub trace_refs: bool,
+    /// The data model.
+    pub abi: Abi,
+    /// The machine, for tables that hold for this one only.
+    pub machine: Option<Machine>,
+}
+
+impl Target {
+    /// Reads the name of a built-in table: `cpython-3.13t-lp64`, `cpython-2.7d-lp64-aarch64`.
+    pub(super) fn from_name(name: &str) -> Option<Target> {
+        let mut parts = name.split('-');
+        let (cpython, version, abi) = (parts.next()?, parts.next()?, parts.next()?);
+        let (major, minor) = version.split_once('.')?;
+        let digits = minor.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let flags = minor.get(digits.len()..)?;
+        let machine = match parts.next() {
+            None => None,
+            Some("x86_64") => Some(Machine::X86_64),
+            Some("aarch64") => Some(Machine::Aarch64),
+            Some(_) => return None,
+        };
+        (cpython == "cpython" && abi == "lp64" && parts.next().is_none()).then_some(Target {
+            python: (major.parse().ok()?, digits.parse().ok()?),
+            free_threaded: flags.contains('t'),
+            trace_refs: flags.contains('d'),
+            abi: Abi::Lp64,
+            machine,
+        })
+    }
+}
+
 /// A file that a table was extracted from.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +122,15 @@ pub struct Layout {
     /// Major and minor version of Python.
     #[serde(deserialize_with = "minor_version")]
     pub python: (u8, u8),
+    /// Whether it is for builds with `--disable-gil`.
+    #[serde(default)]
+    pub free_threaded: bool,
+    /// Whether it is for builds with `Py_TRACE_REFS`.
+    #[serde(default)]
+    pub trace_refs: bool,
+    /// The machine, for tables that hold for this one only.
+    #[serde(default)]
+    pub machine: Option<Machine>,
     /// The data model.
     pub abi: Abi,
     /// The version of the Unicode database that this Python decides by which characters `repr` escapes, `14.0.0`.
@@ -129,12 +179,21 @@ impl Layout {
             schema: SCHEMA.to_owned(),
             name,
             python,
+            free_threaded: false,
+            trace_refs: false,
+            machine: None,
             abi: Abi::Lp64,
             unicode,
             push_exc_info: None,
             provenance: Vec::new(),
             structs: Structs::default(),
         }
+    }
+
+    /// Which interpreters the table is for.
+    pub fn target(&self) -> Target {
+        let Layout { python, free_threaded, trace_refs, abi, machine, .. } = *self;
+        Target { python, free_threaded, trace_refs, abi, machine }
     }
 
     /// Reads and validates a user's table.
@@ -167,6 +226,14 @@ impl Layout {
             "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nunicode: \"{}\"\n",
             self.schema, self.name, self.unicode
         );
+        for (key, is_set) in [("free_threaded", self.free_threaded), ("trace_refs", self.trace_refs)] {
+            if is_set {
+                yaml.push_str(&format!("{key}: true\n"));
+            }
+        }
+        if let Some(machine) = self.machine {
+            yaml.push_str(&format!("machine: {machine}\n"));
+        }
         if let Some(opcode) = self.push_exc_info {
             yaml.push_str(&format!("push_exc_info: {opcode}\n"));
         }

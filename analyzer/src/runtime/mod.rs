@@ -94,7 +94,8 @@ fn understand(
     let mut best: Option<Runtime> = None;
     let mut why = "there is no table for this version".to_owned();
     let by_hint = registry.candidates(hint);
-    let others = registry.entries().iter().filter(|entry| hint.is_some_and(|hint| entry.python != hint));
+    let others =
+        registry.entries().iter().filter(|entry| hint.is_some_and(|hint| entry.target.python != hint));
     // Where debug offsets tell the version, tables of other versions cannot be right.
     for entry in by_hint.chain(others.take_while(|_| told.is_none())) {
         let Ok(table) = entry.layout() else { continue };
