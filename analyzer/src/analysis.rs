@@ -12,6 +12,7 @@ use crate::runtime::{self, Runtime};
 use crate::source::SourceFiles;
 use crate::stack::{self, Stacks};
 use log::info;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// What to analyze, and how.
@@ -68,6 +69,7 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
         source: dump.source(),
         process: process_of(process),
         python: None,
+        other_pythons: Vec::new(),
         threads: Vec::new(),
         diagnosis: diagnosis::nothing(),
         gaps: Vec::new(),
@@ -75,15 +77,14 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     };
     let problem = match located {
         Ok(found) => {
-            read_python(memory, process, &found, options, &mut report);
-            report.warnings.extend(dump.missing_files());
+            read_pythons(memory, process, &found, options, &mut report);
+            let missing: Vec<Address> = report.gaps.iter().filter_map(|gap| gap.at).collect();
+            report.warnings.extend(dump.missing_files(&missing));
             None
         }
-        Err(problem) => {
-            report.threads = stack::native_threads(process);
-            Some(problem)
-        }
+        Err(problem) => Some(problem),
     };
+    report.threads = stack::with_native_threads(report.threads, process);
     report.warnings.extend(dump.file_warnings());
     SourceFiles::new(&options.source_root).fill(&mut report);
     report.diagnosis = diagnosis::diagnose(&report, problem.as_ref());
@@ -108,15 +109,39 @@ fn process_of(process: &ProcessInfo) -> report::Process {
     }
 }
 
+/// Reads all runtimes. The one in which the process died is the report's `python`, else the first.
+fn read_pythons(
+    memory: &dyn Memory,
+    process: &ProcessInfo,
+    found: &[Runtime],
+    options: &AnalyzeOptions,
+    report: &mut Report,
+) {
+    let mut all: Vec<_> =
+        found.iter().map(|found| read_python(memory, process, found, options, report)).collect();
+    all.sort_by_key(|(_, threads)| !threads.iter().any(|thread| thread.crashed && !thread.frames.is_empty()));
+    let several = all.len() > 1;
+    for (index, (python, mut threads)) in all.into_iter().enumerate() {
+        if several {
+            threads.iter_mut().for_each(|thread| thread.runtime = Some(index));
+        }
+        report.threads.append(&mut threads);
+        match &report.python {
+            None => report.python = Some(python),
+            Some(_) => report.other_pythons.push(python),
+        }
+    }
+}
+
 fn read_python(
     memory: &dyn Memory,
     process: &ProcessInfo,
     found: &Runtime,
     options: &AnalyzeOptions,
     report: &mut Report,
-) {
+) -> (report::Python, Vec<Thread>) {
     let inspector = Inspector::new(memory, &found.layout);
-    let (states, problems) = stack::interpreter_states(&inspector, found.address);
+    let (states, problems) = stack::interpreter_states(&inspector, &found.roots);
     for problem in problems {
         inspector.note_gap(problem.gap("the list of interpreters and threads"));
     }
@@ -126,20 +151,21 @@ fn read_python(
         states.iter().map(|state| state.threads.len()).sum::<usize>()
     );
     inspector.set_live_threads(states.iter().flat_map(|state| &state.threads).map(|thread| thread.thread_id));
-    if let Some(modules) =
-        states.first().and_then(|state| inspector.dict_get(state.sysdict, "modules").ok().flatten())
+    if let Some(state) = states.iter().find(|state| !state.sysdict.is_null())
+        && let Some(modules) = inspector.dict_get(state.sysdict, "modules").ok().flatten()
     {
         inspector.set_sys_modules(modules);
     }
     let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));
-    report.threads = stack::threads(&stacks, &states, found.address, process);
-    report.python = Some(python(found, stack::interpreters(&stacks, &states, found.address)));
-    let (gaps, dropped) = inspector.take_gaps();
-    report.gaps = gaps;
+    let threads = stack::python_threads(&stacks, &states, &found.roots, process);
+    let python = python(found, stack::interpreters(&stacks, &states, &found.roots));
+    let (mut gaps, dropped) = inspector.take_gaps();
+    report.gaps.append(&mut gaps);
     report.warnings.extend(found.warnings.iter().cloned());
     if dropped > 0 {
         report.warnings.push(format!("{dropped} more gaps are not listed"));
     }
+    (python, threads)
 }
 
 fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Python {
@@ -191,20 +217,25 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
     let memory = dump.memory();
     let process = dump.process();
     let mut warnings = process.warnings.clone();
-    let python = match runtime::locate(&dump, &memory, &registry) {
-        Ok(found) => {
-            let inspector = Inspector::new(&memory, &found.layout);
-            let (states, _) = stack::interpreter_states(&inspector, found.address);
-            warnings.extend(found.warnings.iter().cloned());
-            let stacks = Stacks::new(&inspector, None);
-            Some(python(&found, stack::interpreters(&stacks, &states, found.address)))
-        }
+    let mut pythons = match runtime::locate(&dump, &memory, &registry) {
+        Ok(found) => found
+            .iter()
+            .map(|found| {
+                let inspector = Inspector::new(&memory, &found.layout);
+                let (states, _) = stack::interpreter_states(&inspector, &found.roots);
+                warnings.extend(found.warnings.iter().cloned());
+                let stacks = Stacks::new(&inspector, None);
+                python(found, stack::interpreters(&stacks, &states, &found.roots))
+            })
+            .collect(),
         Err(problem) => {
             warnings.push(diagnosis::explain(&problem));
-            None
+            VecDeque::new()
         }
     };
-    let threads = stack::native_threads(process).into_iter().filter_map(info_thread).collect();
+    let python = pythons.pop_front();
+    let threads =
+        stack::with_native_threads(Vec::new(), process).into_iter().filter_map(info_thread).collect();
     let modules = process.modules.iter().enumerate().map(|(index, module)| {
         let (file, missing) = match dump.module_file(index) {
             ModuleFile::Found(found) => (Some(found.path.display().to_string()), None),
@@ -225,7 +256,15 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
     });
     let modules = modules.collect();
     warnings.extend(dump.file_warnings());
-    Ok(Info { source: dump.source(), process: process_of(process), python, threads, modules, warnings })
+    Ok(Info {
+        source: dump.source(),
+        process: process_of(process),
+        python,
+        other_pythons: pythons.into(),
+        threads,
+        modules,
+        warnings,
+    })
 }
 
 fn info_thread(thread: Thread) -> Option<InfoThread> {

@@ -126,10 +126,12 @@ impl Dump {
         exe.into_iter().chain(unverified).collect()
     }
 
-    /// The files of which bytes were wanted so far and that were not found, with the last reason why not.
-    pub fn missing_files(&self) -> Vec<String> {
+    /// The files that were not found and that `missing`, virtual addresses of bytes that were wanted, belong to, with
+    /// the last reason why not.
+    pub fn missing_files(&self, missing: &[Address]) -> Vec<String> {
         let files = self.process.modules.iter().zip(&self.files);
         files
+            .filter(|(module, _)| missing.iter().any(|&at| module.base <= at && at < module.end))
             .filter_map(|(module, file)| match file.get()? {
                 ModuleFile::Found(_) => None,
                 ModuleFile::NotFound { tried } => {

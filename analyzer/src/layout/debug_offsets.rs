@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// The first bytes of `_Py_DebugOffsets`.
-const COOKIE: [u8; 8] = *b"xdebugpy";
+pub const DEBUG_COOKIE: [u8; 8] = *b"xdebugpy";
 
 /// `cookie`, `version` and `free_threaded`, in bytes.
 const HEADER_SIZE: u64 = 24;
@@ -79,7 +79,7 @@ impl DebugOffsets {
     /// When the memory cannot be read, does not start with the cookie, is of an unknown version, or holds an offset
     /// that is beyond any struct.
     pub fn read(memory: &dyn Memory, runtime: Address) -> Result<Self, DebugOffsetsError> {
-        if memory.array(runtime)? != COOKIE {
+        if memory.array(runtime)? != DEBUG_COOKIE {
             return Err(DebugOffsetsError::NoCookie(runtime));
         }
         let version = memory.u64(runtime.add(8))?;
@@ -254,7 +254,7 @@ mod tests {
     const GIL_STATE: usize = 12;
 
     fn bytes() -> Vec<u8> {
-        let mut bytes = COOKIE.to_vec();
+        let mut bytes = DEBUG_COOKIE.to_vec();
         for value in [0x030d_00f0, 0].iter().chain(&MEMBERS) {
             bytes.extend_from_slice(&value.to_le_bytes());
         }

@@ -15,7 +15,7 @@ pub use behaviour::SplitOrder;
 pub use capability::{
     FrameModel, GilModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel, VariablesModel,
 };
-pub use debug_offsets::{DebugOffsets, DebugOffsetsError};
+pub use debug_offsets::{DEBUG_COOKIE, DebugOffsets, DebugOffsetsError};
 pub use package::PackageLayout;
 pub use registry::{Entry, LayoutRegistry, Origin, PackageEntry};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};

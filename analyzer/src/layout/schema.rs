@@ -169,7 +169,7 @@ schema! {
     }
     /// `PyInterpreterState`, Include/internal/pycore_interp.h.
     PyInterpreterState("PyInterpreterState", "_is") {
-        next, id, sysdict, builtins,
+        next, id, sysdict, builtins, runtime,
         tstate_head = "threads.head" | "tstate_head",
         threads_main = "threads.main",
         gc_collecting = "gc.collecting",

@@ -20,6 +20,9 @@ pub enum Unreadable {
     /// The layout table has no such field.
     #[error("the layout has no {0}")]
     NoField(&'static str),
+    /// Nothing tells where it lies.
+    #[error("it is not known where {0} lies")]
+    Unlocated(&'static str),
     /// The bytes are there and make no sense.
     #[error("{at}: {what}")]
     Nonsense {
@@ -35,7 +38,7 @@ impl Unreadable {
     pub fn at(&self) -> Option<Address> {
         match self {
             Unreadable::Fault(fault) => Some(fault.at),
-            Unreadable::NoField(_) => None,
+            Unreadable::NoField(_) | Unreadable::Unlocated(_) => None,
             Unreadable::Nonsense { at, .. } => Some(*at),
         }
     }
@@ -44,7 +47,7 @@ impl Unreadable {
     pub fn gap(&self, what: impl Into<String>) -> Gap {
         let why = match self {
             Unreadable::Fault(fault) => fault.cause.to_string(),
-            Unreadable::NoField(_) => self.to_string(),
+            Unreadable::NoField(_) | Unreadable::Unlocated(_) => self.to_string(),
             Unreadable::Nonsense { what, .. } => what.clone(),
         };
         Gap { at: self.at(), what: what.into(), why }

@@ -26,7 +26,7 @@ pub(crate) fn threads<'a>(all: impl Iterator<Item = &'a Thread> + Clone) -> Vec<
 #[derive(PartialEq, Eq, Hash)]
 struct Place<'a> {
     python: bool,
-    interpreter: Option<i64>,
+    interpreter: (Option<usize>, Option<i64>),
     waiting_for_gil: bool,
     native: Option<(Option<&'a str>, Option<Address>)>,
     frames: Vec<FramePlace<'a>>,
@@ -45,7 +45,7 @@ fn place(thread: &Thread) -> Option<Place<'_>> {
         || thread.frames.iter().any(|frame| frame.locals.as_ref().is_some_and(|locals| !locals.is_empty()));
     (!alone).then(|| Place {
         python: thread.python,
-        interpreter: thread.interpreter,
+        interpreter: (thread.runtime, thread.interpreter),
         waiting_for_gil: thread.waiting_for_gil == Some(true),
         native: thread.native_location.as_ref().filter(|_| !thread.python).map(native_place),
         frames: thread.frames.iter().map(frame_place).collect(),

@@ -3,7 +3,7 @@
 use crate::render::TextOptions;
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
-use crate::render::text::{field, process, python, source, warnings};
+use crate::render::text::{field, number_of, process, python, source, warnings};
 use crate::report::Info;
 use std::io::{self, Write};
 
@@ -15,19 +15,19 @@ pub fn info_text(info: &Info, out: impl Write, options: TextOptions) -> io::Resu
     let mut p = Printer::new(out, options.colour);
     source(&mut p, &info.source)?;
     process(&mut p, &info.process)?;
-    match &info.python {
-        Some(found) => {
-            python(&mut p, found)?;
-            heading(&mut p, "Evidence")?;
-            for evidence in &found.evidence {
-                write!(p, "  {}: {}", line(evidence.method), line(&evidence.detail))?;
-                if let Some(address) = evidence.address {
-                    write!(p, " at {address}")?;
-                }
-                writeln!(p)?;
+    if info.python.is_none() {
+        field(&mut p, "Python", "none found")?;
+    }
+    for (index, found) in info.python.iter().chain(&info.other_pythons).enumerate() {
+        python(&mut p, found, number_of(index, &info.other_pythons))?;
+        heading(&mut p, "Evidence")?;
+        for evidence in &found.evidence {
+            write!(p, "  {}: {}", line(evidence.method), line(&evidence.detail))?;
+            if let Some(address) = evidence.address {
+                write!(p, " at {address}")?;
             }
+            writeln!(p)?;
         }
-        None => field(&mut p, "Python", "none found")?,
     }
     threads(&mut p, info)?;
     modules(&mut p, info)?;
@@ -99,6 +99,7 @@ mod tests {
             source: report.source,
             process: report.process,
             python: report.python,
+            other_pythons: Vec::new(),
             threads: vec![
                 InfoThread {
                     tid: 4711,

@@ -58,6 +58,7 @@ pub(crate) fn thread(tid: u32, frames: Vec<Frame>) -> Thread {
     Thread {
         tid: Some(tid),
         name: None,
+        runtime: None,
         interpreter: Some(0),
         crashed: false,
         main: false,
@@ -106,8 +107,14 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
                 detail: "_PyRuntime in libpython3.11.so.1.0".into(),
                 address: Some(Address(0x7f00_1000)),
             }],
-            interpreters: vec![Interpreter { id: 0, main: true, thread_count: 1, last_exception: None }],
+            interpreters: vec![Interpreter {
+                id: Some(0),
+                main: true,
+                thread_count: 1,
+                last_exception: None,
+            }],
         }),
+        other_pythons: Vec::new(),
         threads,
         diagnosis: Diagnosis {
             summary: "python3 (pid 4711) died of SIGSEGV in app.py line 3, in f".into(),

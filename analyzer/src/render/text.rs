@@ -49,8 +49,11 @@ fn summary<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
 fn header<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
     process(p, &report.process)?;
     match &report.python {
-        Some(found) => python(p, found)?,
+        Some(found) => python(p, found, number_of(0, &report.other_pythons))?,
         None => field(p, "Python", "none found")?,
+    }
+    for (index, other) in report.other_pythons.iter().enumerate() {
+        python(p, other, Some(index + 2))?;
     }
     source(p, &report.source)
 }
@@ -107,9 +110,17 @@ fn signal_text(signal: &Signal) -> String {
     text
 }
 
+/// The number that a runtime is shown by: none where it is the only one.
+pub(crate) fn number_of(index: usize, others: &[Python]) -> Option<usize> {
+    (!others.is_empty()).then_some(index + 1)
+}
+
 /// Prints which interpreter it is and how it was found.
-pub(crate) fn python<W: Write>(p: &mut Printer<W>, python: &Python) -> io::Result<()> {
+pub(crate) fn python<W: Write>(p: &mut Printer<W>, python: &Python, number: Option<usize>) -> io::Result<()> {
     let mut text = python.version.clone();
+    if let Some(number) = number {
+        text = format!("#{number} {text}");
+    }
     if python.free_threaded {
         text.push_str(", free-threaded");
     }
@@ -127,7 +138,8 @@ pub(crate) fn python<W: Write>(p: &mut Printer<W>, python: &Python) -> io::Resul
             .map(|interpreter| {
                 let main = if interpreter.main { "main, " } else { "" };
                 let plural = if interpreter.thread_count == 1 { "" } else { "s" };
-                format!("{} ({main}{} thread{plural})", interpreter.id, interpreter.thread_count)
+                let id = interpreter.id.map_or("?".to_owned(), |id| id.to_string());
+                format!("{id} ({main}{} thread{plural})", interpreter.thread_count)
             })
             .collect();
         field(p, "Interp.", &each.join(", "))?;
@@ -207,6 +219,9 @@ fn title(group: &[&Thread], first: &Thread) -> String {
     ];
     let mut states: Vec<String> =
         states.iter().filter(|(is, _)| *is).map(|(_, state)| (*state).to_owned()).collect();
+    if let Some(index) = first.runtime {
+        states.push(format!("Python #{}", index + 1));
+    }
     if let Some(id) = first.interpreter.filter(|&id| id != 0) {
         states.push(format!("interpreter {id}"));
     }
@@ -235,10 +250,13 @@ fn one_exception<W: Write>(
 }
 
 fn last_exceptions<W: Write>(p: &mut Printer<W>, report: &Report, shown: &mut Shown) -> io::Result<()> {
-    for interpreter in report.python.iter().flat_map(|python| &python.interpreters) {
+    let pythons = report.python.iter().chain(&report.other_pythons);
+    for interpreter in pythons.flat_map(|python| &python.interpreters) {
         if let Some(last) = &interpreter.last_exception {
-            let of =
-                if interpreter.main { String::new() } else { format!(" of interpreter {}", interpreter.id) };
+            let of = match interpreter.id {
+                Some(id) if !interpreter.main => format!(" of interpreter {id}"),
+                _ => String::new(),
+            };
             one_exception(p, &format!("Last unhandled exception{of} (sys.last_exc):"), last, shown)?;
         }
     }
@@ -438,7 +456,7 @@ Warning: the file ends early
         let python = report.python.as_mut().unwrap();
         (python.free_threaded, python.debug_build) = (true, true);
         python.interpreters.push(Interpreter {
-            id: 1,
+            id: Some(1),
             main: false,
             thread_count: 2,
             last_exception: Some(exception(1, "ValueError", "v")),

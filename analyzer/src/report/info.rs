@@ -15,6 +15,9 @@ pub struct Info {
     /// The interpreter, where one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<Python>,
+    /// Further runtimes in the same process.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_pythons: Vec<Python>,
     /// The native threads, in the dump's order.
     pub threads: Vec<InfoThread>,
     /// The mapped ELF files, the main program first, then by address.

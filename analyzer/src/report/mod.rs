@@ -26,6 +26,9 @@ pub struct Report {
     /// The interpreter, where one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<Python>,
+    /// Further runtimes in the same process, each with interpreters of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_pythons: Vec<Python>,
     /// The crashed thread first, then the main one, then by native thread id.
     pub threads: Vec<Thread>,
     /// Why the process died or hangs, as far as it can be told.
@@ -138,8 +141,9 @@ pub struct Evidence {
 /// One `PyInterpreterState`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Interpreter {
-    /// Its id; 0 for the main one.
-    pub id: i64,
+    /// Its id; 0 for the main one. Absent where the interpreter's own data is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
     /// Whether it is the one the runtime started with.
     pub main: bool,
     /// How many thread states it holds.
@@ -158,6 +162,9 @@ pub struct Thread {
     /// `threading.Thread.name` where one exists, else the operating system's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where the process has several runtimes, the one it belongs to: 0 is `python`, 1 the first of `other_pythons`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<usize>,
     /// The id of the interpreter it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<i64>,

@@ -7,7 +7,8 @@ use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
 use crate::process::ProcessInfo;
 use crate::report::Evidence;
-use crate::stack::{InterpreterState, Stacks, interpreter_states};
+use crate::stack::{InterpreterState, Roots, Stacks, interpreter_states};
+use std::collections::HashSet;
 
 /// The threads whose frames are looked at to judge a layout.
 const SAMPLED_THREADS: usize = 8;
@@ -29,6 +30,8 @@ pub struct Fit {
     pub debug_build: bool,
     /// `sys.abiflags` has a `t`.
     pub free_threaded: bool,
+    /// The thread states that were found.
+    pub threads: HashSet<Address>,
 }
 
 impl Fit {
@@ -62,11 +65,11 @@ impl Fit {
     }
 }
 
-/// Tries a layout on the runtime at `runtime`.
-pub(super) fn fit(memory: &dyn Memory, layout: &Layout, runtime: Address, process: &ProcessInfo) -> Fit {
+/// Tries a layout on the runtime that hangs from `roots`.
+pub(super) fn fit(memory: &dyn Memory, layout: &Layout, roots: &Roots, process: &ProcessInfo) -> Fit {
     let inspector = Inspector::new(memory, layout);
     let mut fit = Fit::default();
-    if let Err(error) = judge(&inspector, runtime, process, &mut fit) {
+    if let Err(error) = judge(&inspector, roots, process, &mut fit) {
         fit.failure = Some(error.to_string());
     }
     fit
@@ -74,11 +77,13 @@ pub(super) fn fit(memory: &dyn Memory, layout: &Layout, runtime: Address, proces
 
 fn judge(
     inspector: &Inspector<'_>,
-    runtime: Address,
+    roots: &Roots,
     process: &ProcessInfo,
     fit: &mut Fit,
 ) -> Result<(), Unreadable> {
-    let (states, problems) = interpreter_states(inspector, runtime);
+    let runtime = roots.runtime.unwrap_or_default();
+    let (states, problems) = interpreter_states(inspector, roots);
+    fit.threads = states.iter().flat_map(|state| &state.threads).map(|thread| thread.address).collect();
     let nonsense = |at, what: &str| Unreadable::Nonsense { at, what: what.to_owned() };
     let Some(state) = states.first() else {
         return Err(problems
@@ -90,7 +95,9 @@ fn judge(
         // Missing bytes are the dump's fault, not the layout's.
         fit.check(matches!(problem, Unreadable::Fault(_)));
     }
-    judge_sys(inspector, state, fit)?;
+    if !state.sysdict.is_null() {
+        judge_sys(inspector, state, fit)?;
+    }
     for thread in states.iter().flat_map(|state| &state.threads) {
         let known = process.threads.iter().any(|native| {
             native.thread_pointer == Some(Address(thread.thread_id))

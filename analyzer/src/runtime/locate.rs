@@ -1,10 +1,16 @@
 //! Places where `_PyRuntime` may lie, the most trusted first.
 
+use super::search::module_data;
+use super::words::{self, Wanted};
 use crate::addr::Address;
 use crate::dump::Dump;
+use crate::layout::DEBUG_COOKIE;
 use crate::memory::Memory;
 use crate::process::{Module, symbols};
 use crate::report::Evidence;
+
+/// The most cookies of one mapping that are looked at.
+const MAX_COOKIES: usize = 1000;
 
 /// A place where `_PyRuntime` may lie.
 #[derive(Clone, Debug)]
@@ -17,21 +23,25 @@ pub struct Candidate {
     pub version: Option<(u8, u8)>,
 }
 
-/// All candidates: by dynamic symbol in the modules that look like Python, then in the others; then by full symbol
-/// table and by section of the files at hand.
-pub fn candidates<'d>(dump: &'d Dump, memory: &'d dyn Memory) -> impl Iterator<Item = Candidate> + 'd {
+/// By dynamic symbol in the modules that look like Python: few, so that all of them are asked, as a process may have
+/// several runtimes.
+pub(super) fn by_symbol_of_python<'d>(
+    dump: &'d Dump,
+    memory: &'d dyn Memory,
+) -> impl Iterator<Item = Candidate> + 'd {
+    let modules = ranked(dump).into_iter().filter(|(rank, _)| *rank < OTHER);
+    modules.filter_map(|(_, index)| by_symbol(memory, dump.process().modules.get(index)?))
+}
+
+/// By dynamic symbol in the other modules; then by full symbol table and by section of the files at hand.
+pub(super) fn by_symbol_and_file<'d>(
+    dump: &'d Dump,
+    memory: &'d dyn Memory,
+) -> impl Iterator<Item = Candidate> + 'd {
     let modules = &dump.process().modules;
-    let mut order: Vec<usize> = (0..modules.len()).collect();
-    order.sort_by_key(|&index| modules.get(index).map(|module| (rank(module, index), index)));
-    let order = std::rc::Rc::new(order);
-    let again = std::rc::Rc::clone(&order);
-    let by_symbol = (0..order.len()).filter_map(move |place| {
-        let module = modules.get(*order.get(place)?)?;
-        let address = symbols::dynamic_symbol(memory, module, "_PyRuntime").ok().flatten()?;
-        Some(candidate(memory, module, address, "symbol", "dynamic symbol _PyRuntime"))
-    });
-    let by_file = (0..again.len()).filter_map(move |place| {
-        let index = *again.get(place)?;
+    let others = ranked(dump).into_iter().filter(|(rank, _)| *rank == OTHER);
+    let by_symbol = others.filter_map(|(_, index)| by_symbol(memory, modules.get(index)?));
+    let by_file = ranked(dump).into_iter().filter_map(move |(_, index)| {
         let module = modules.get(index)?;
         let file = dump.module_file(index).bytes()?;
         if let Some(address) = symbols::static_symbol(file, module, "_PyRuntime") {
@@ -41,6 +51,35 @@ pub fn candidates<'d>(dump: &'d Dump, memory: &'d dyn Memory) -> impl Iterator<I
         Some(candidate(memory, module, address, "section", "section .PyRuntime"))
     });
     by_symbol.chain(by_file)
+}
+
+fn by_symbol(memory: &dyn Memory, module: &Module) -> Option<Candidate> {
+    let address = symbols::dynamic_symbol(memory, module, "_PyRuntime").ok().flatten()?;
+    Some(candidate(memory, module, address, "symbol", "dynamic symbol _PyRuntime"))
+}
+
+/// By cookie in the writable data of modules: `_PyRuntime` begins with `_Py_DebugOffsets` from 3.13 on.
+pub(super) fn by_cookie(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
+    let wanted = Wanted::new(vec![u64::from_le_bytes(DEBUG_COOKIE)]);
+    let mut found = Vec::new();
+    for (range, module) in module_data(dump, memory) {
+        let mut places = Vec::new();
+        if let Some(wanted) = &wanted {
+            words::find(memory, range, wanted, MAX_COOKIES, &mut places);
+        }
+        let module = module.and_then(|index| dump.process().modules.get(index));
+        let of = module.map(|module| format!(" in {}", module.path)).unwrap_or_default();
+        found.extend(places.into_iter().map(|address| Candidate {
+            address,
+            evidence: Evidence {
+                method: "cookie",
+                detail: format!("\"xdebugpy\"{of}"),
+                address: Some(address),
+            },
+            version: None,
+        }));
+    }
+    found
 }
 
 /// A Python that is not of the kinds that pycore reads: what it is, and where.
@@ -56,15 +95,33 @@ pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
     })
 }
 
-/// Modules named like Python first, then the main program, then the rest.
-fn rank(module: &Module, index: usize) -> u8 {
-    let name = module.file_name();
-    match index {
-        _ if name.starts_with("libpython") => 0,
-        0 => 1,
-        _ if name.contains("python") => 2,
-        _ => 3,
-    }
+/// The rank of modules that do not look like Python.
+const OTHER: u8 = 3;
+
+/// The modules by rank and index: those named like Python first, then the main program, then the rest.
+fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
+    let rank = |(index, module): (usize, &Module)| {
+        let name = module.file_name();
+        let is_extension = name.contains(".cpython-");
+        let rank = match index {
+            _ if name.starts_with("libpython") => 0,
+            0 => 1,
+            _ if name.contains("python") && !is_extension => 2,
+            _ => OTHER,
+        };
+        (rank, index)
+    };
+    let mut ranked: Vec<_> = dump.process().modules.iter().enumerate().map(rank).collect();
+    ranked.sort_unstable();
+    ranked
+}
+
+/// The version that the names of the modules tell, where only one does.
+pub(super) fn version_in_names(dump: &Dump) -> Option<(u8, u8)> {
+    let modules = dump.process().modules.iter();
+    let mut versions = modules.filter_map(|module| version_in_name(module.file_name()));
+    let first = versions.next()?;
+    versions.all(|version| version == first).then_some(first)
 }
 
 fn candidate(

@@ -2,23 +2,29 @@
 
 mod fit;
 mod locate;
+mod search;
 mod version;
+mod words;
 
 pub use fit::Fit;
-pub use locate::{Candidate, candidates};
+pub use locate::Candidate;
 pub use version::HexVersion;
 
 use crate::addr::Address;
 use crate::dump::Dump;
 use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
 use crate::memory::Memory;
+use crate::object::Inspector;
+use crate::process::{NativeThread, ProcessInfo};
 use crate::report::Evidence;
+use crate::stack::{self, Roots};
 use log::{debug, info};
+use std::collections::HashSet;
 
 /// An interpreter that was found and whose layout is known.
 pub struct Runtime {
-    /// The virtual address of `_PyRuntime`.
-    pub address: Address,
+    /// What everything hangs from.
+    pub roots: Roots,
     /// Where fields lie.
     pub layout: Layout,
     /// How well the layout fits, and what it showed.
@@ -50,25 +56,129 @@ pub enum NotFound {
     },
 }
 
-/// Finds the interpreter of a process: candidates in the order of trust, and for each the layout that fits best.
+impl NotFound {
+    /// What spoke against an interpreter that was found nevertheless.
+    fn contradiction(&self) -> Option<String> {
+        let NotFound::NoLayout { evidence, version, why } = self else { return None };
+        let place = evidence.first().map(|evidence| evidence.detail.as_str()).unwrap_or_default();
+        let version = version.as_deref().unwrap_or("an unknown version");
+        Some(format!(
+            "_PyRuntime was not used ({place}), which says that this is {version}: no layout fits, as {why}"
+        ))
+    }
+}
+
+/// Finds the live runtimes of a process, the most trusted way first. What needs more reading is tried only where the
+/// ways before it found none. `memory` is what is read of what was found; passing over memory in search of it is not.
 ///
 /// # Errors
 /// When there is none, or none that a table fits.
-pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Result<Runtime, NotFound> {
-    let mut best_failure = None;
-    for candidate in candidates(dump, memory) {
-        info!("_PyRuntime at {}: {}", candidate.address, candidate.evidence.detail);
-        match understand(dump, memory, registry, &candidate) {
-            Ok(runtime) => return Ok(runtime),
-            Err(failure) => {
-                debug!("not used: {failure:?}");
-                best_failure.get_or_insert(failure);
+pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Result<Vec<Runtime>, NotFound> {
+    let mut search =
+        Search { dump, memory, registry, found: Vec::new(), tried: HashSet::new(), failure: None };
+    search.try_all(locate::by_symbol_of_python(dump, memory));
+    let whole = dump.memory();
+    if search.found.is_empty() {
+        search.try_all(locate::by_cookie(dump, &whole));
+    }
+    if search.found.is_empty() {
+        search.try_all(locate::by_symbol_and_file(dump, memory));
+    }
+    if search.found.is_empty() {
+        search.by_threads(&whole);
+    }
+    if search.found.is_empty() {
+        return Err(search
+            .failure
+            .or_else(|| locate::other_python(dump, memory).map(|what| NotFound::Unsupported { what }))
+            .unwrap_or(NotFound::NoInterpreter));
+    }
+    Ok(search.found)
+}
+
+struct Search<'d> {
+    dump: &'d Dump,
+    memory: &'d dyn Memory,
+    registry: &'d LayoutRegistry,
+    found: Vec<Runtime>,
+    tried: HashSet<Address>,
+    /// Why the most trusted candidate was not used.
+    failure: Option<NotFound>,
+}
+
+impl Search<'_> {
+    fn try_all(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
+        for candidate in candidates {
+            if !self.tried.insert(candidate.address) {
+                continue;
+            }
+            info!("_PyRuntime at {}: {}", candidate.address, candidate.evidence.detail);
+            match understand(self.dump, self.memory, self.registry, &candidate) {
+                Ok(runtime) => self.found.push(runtime),
+                Err(failure) => {
+                    debug!("not used: {failure:?}");
+                    self.failure.get_or_insert(failure);
+                }
             }
         }
     }
-    Err(best_failure
-        .or_else(|| locate::other_python(dump, memory).map(|what| NotFound::Unsupported { what }))
-        .unwrap_or(NotFound::NoInterpreter))
+
+    /// By thread states, which are found by their threads. `whole` is the memory that is passed over.
+    fn by_threads(&mut self, whole: &dyn Memory) {
+        let process = self.dump.process();
+        let places = search::places(whole, process);
+        info!("{} places hold the pthread_self() of a thread", places.len());
+        let hint = locate::version_in_names(self.dump);
+        let mut best: Vec<Runtime> = Vec::new();
+        for entry in self.registry.entries() {
+            let Ok(layout) = entry.layout() else { continue };
+            let inspector = Inspector::new(self.memory, layout);
+            for roots in search::runtimes(self.dump, &inspector, &places) {
+                let fit = fit::fit(self.memory, layout, &roots, process);
+                debug!("{roots:?} by layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
+                if let Some(failure) = &fit.failure {
+                    debug!("not used: {failure}");
+                    continue;
+                }
+                let mut evidence = vec![found_by_thread(&inspector, &roots, process)];
+                evidence.extend(fit.evidence(layout));
+                let warnings = self.failure.iter().filter_map(NotFound::contradiction).collect();
+                let runtime = Runtime { roots, layout: layout.clone(), fit, evidence, warnings };
+                prefer(&mut best, runtime, hint);
+            }
+        }
+        self.found.append(&mut best);
+    }
+}
+
+/// Adds a runtime, unless one is there that shares thread states with it and fits better, which it replaces otherwise.
+fn prefer(known: &mut Vec<Runtime>, new: Runtime, hint: Option<(u8, u8)>) {
+    let rival = known.iter().position(|known| !known.fit.threads.is_disjoint(&new.fit.threads));
+    match rival.and_then(|rival| known.get_mut(rival)) {
+        None => known.push(new),
+        Some(rival) => {
+            let hinted = |runtime: &Runtime| Some(runtime.layout.python) == hint;
+            let equal = !new.fit.is_better_than(&rival.fit) && !rival.fit.is_better_than(&new.fit);
+            if new.fit.is_better_than(&rival.fit) || equal && hinted(&new) && !hinted(rival) {
+                *rival = new;
+            }
+        }
+    }
+}
+
+fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessInfo) -> Evidence {
+    let (states, _) = stack::interpreter_states(inspector, roots);
+    let threads = states.iter().flat_map(|state| &state.threads);
+    let mut joined = threads.filter_map(|state| {
+        let is_own = |native: &&NativeThread| native.thread_pointer == Some(Address(state.thread_id));
+        Some((process.threads.iter().find(is_own)?.tid, state.address))
+    });
+    let first = joined.next();
+    let detail = match first {
+        Some((tid, _)) => format!("thread states by their threads' pthread_self(), such as that of {tid}"),
+        None => "thread states by their threads' pthread_self()".to_owned(),
+    };
+    Evidence { method: "scan", detail, address: first.map(|(_, address)| address) }
 }
 
 /// Tries the layouts on one candidate. `_Py_DebugOffsets` wins over the table where the interpreter has it.
@@ -118,7 +228,8 @@ fn understand(
             },
             Err(error) => debug!("no debug offsets: {error}"),
         }
-        let fit = fit::fit(memory, &layout, candidate.address, dump.process());
+        let roots = Roots::of_runtime(candidate.address);
+        let fit = fit::fit(memory, &layout, &roots, dump.process());
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {
             if best.is_none() {
@@ -129,7 +240,7 @@ fn understand(
         let certain = fit.version.is_some() && fit.passed == fit.made;
         if best.as_ref().is_none_or(|best| fit.is_better_than(&best.fit)) {
             evidence.extend(fit.evidence(&layout));
-            best = Some(Runtime { address: candidate.address, layout, fit, evidence, warnings });
+            best = Some(Runtime { roots, layout, fit, evidence, warnings });
         }
         if certain {
             break;

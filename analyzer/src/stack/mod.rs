@@ -11,10 +11,9 @@ mod threads;
 
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
-pub(crate) use state::interpreter_states;
-pub use state::{InterpreterState, ThreadState};
-pub(crate) use threads::native_threads;
-pub use threads::{interpreters, threads};
+pub use state::{InterpreterState, Roots, ThreadState};
+pub(crate) use state::{interpreter_states, thread_state};
+pub use threads::{interpreters, python_threads, with_native_threads};
 
 use crate::object::{Inspector, Limits, Unreadable};
 use crate::report;

@@ -25,61 +25,148 @@ pub struct ThreadState {
 pub struct InterpreterState {
     /// Where it lies.
     pub address: Address,
-    /// Its id.
-    pub id: i64,
-    /// The dict of the module `sys`.
+    /// Its id: 0 for the main one; `None` where nothing more than its address is known.
+    pub id: Option<i64>,
+    /// The dict of the module `sys`; null where it is not known.
     pub sysdict: Address,
+    /// The dict of the module `builtins`; null where it is not known.
+    pub builtins: Address,
     /// Its thread states, in the order of the list.
     pub threads: Vec<ThreadState>,
 }
 
-/// All interpreters of the runtime at `runtime`, in the order of the list, and what ended a list early.
+/// What the structs of one runtime hang from, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// `_PyRuntime`, which is there from 3.7 on.
+    pub runtime: Option<Address>,
+    /// Interpreters, beside those of the runtime's own list.
+    pub interpreters: Vec<Address>,
+    /// Thread states, beside those of the interpreters' lists.
+    pub threads: Vec<Address>,
+}
+
+impl Roots {
+    /// The roots of a runtime whose `_PyRuntime` is known.
+    pub fn of_runtime(runtime: Address) -> Self {
+        Roots { runtime: Some(runtime), ..Roots::default() }
+    }
+
+    /// `_PyRuntime`.
+    pub(super) fn known_runtime(&self) -> Result<Address, Unreadable> {
+        self.runtime.ok_or(Unreadable::Unlocated("_PyRuntime"))
+    }
+}
+
+/// All interpreters that hang from `roots`, in the order of their list, and what ended a list early.
 pub(crate) fn interpreter_states(
     inspector: &Inspector<'_>,
-    runtime: Address,
+    roots: &Roots,
 ) -> (Vec<InterpreterState>, Vec<Unreadable>) {
-    let layout = &inspector.layout.structs;
-    let mut states = Vec::new();
-    let mut problems = Vec::new();
-    let mut seen = HashSet::new();
-    let mut at =
-        inspector.pointer(runtime, layout.PyRuntimeState.interpreters_head).unwrap_or_else(|error| {
-            problems.push(error);
-            Address::NULL
-        });
-    while !at.is_null() {
-        if states.len() >= MAX_INTERPRETERS || !seen.insert(at) {
-            problems
-                .push(Unreadable::Nonsense { at, what: "the list of interpreters does not end".to_owned() });
-            break;
+    let mut walk = Walk { inspector, states: Vec::new(), problems: Vec::new(), seen: HashSet::new() };
+    if let Some(runtime) = roots.runtime {
+        match inspector.pointer(runtime, inspector.layout.structs.PyRuntimeState.interpreters_head) {
+            Ok(head) => walk.list(head),
+            Err(error) => walk.problems.push(error),
         }
-        match interpreter_state(inspector, at, &mut problems) {
-            Ok((state, next)) => {
-                states.push(state);
-                at = next;
-            }
-            Err(error) => {
-                problems.push(error);
+    }
+    for &interpreter in &roots.interpreters {
+        if !walk.seen.contains(&interpreter) {
+            walk.list(interpreter);
+        }
+    }
+    walk.strays(&roots.threads);
+    (walk.states, walk.problems)
+}
+
+/// The interpreters found so far.
+struct Walk<'i, 'a> {
+    inspector: &'i Inspector<'a>,
+    states: Vec<InterpreterState>,
+    problems: Vec<Unreadable>,
+    seen: HashSet<Address>,
+}
+
+impl Walk<'_, '_> {
+    /// Follows `PyInterpreterState.next`.
+    fn list(&mut self, first: Address) {
+        let begin = self.states.len();
+        let mut at = first;
+        while !at.is_null() {
+            if self.states.len() >= MAX_INTERPRETERS || !self.seen.insert(at) {
+                let what = "the list of interpreters does not end".to_owned();
+                self.problems.push(Unreadable::Nonsense { at, what });
                 break;
+            }
+            match self.interpreter(at) {
+                Ok(next) => at = next,
+                Err(error) => {
+                    self.problems.push(error);
+                    break;
+                }
+            }
+        }
+        if !self.inspector.layout.structs.PyInterpreterState.id.exists() {
+            // The newest comes first.
+            for (id, state) in self.states.iter_mut().skip(begin).rev().enumerate() {
+                state.id = Some(id as i64);
             }
         }
     }
-    (states, problems)
+
+    fn interpreter(&mut self, at: Address) -> Result<Address, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyInterpreterState;
+        let next = inspector.pointer(at, layout.next)?;
+        self.states.push(InterpreterState {
+            address: at,
+            id: layout.id.exists().then(|| inspector.int(at, layout.id)).transpose()?,
+            sysdict: inspector.pointer(at, layout.sysdict)?,
+            builtins: inspector.pointer(at, layout.builtins)?,
+            threads: thread_states(inspector, at, &mut self.problems),
+        });
+        Ok(next)
+    }
+
+    /// Adds thread states that no list has led to, to their interpreter's or to those of one of which no more is known.
+    fn strays(&mut self, threads: &[Address]) {
+        for &thread in threads {
+            if self.states.iter().flat_map(|state| &state.threads).any(|known| known.address == thread) {
+                continue;
+            }
+            match thread_state(self.inspector, thread) {
+                Ok((state, interpreter)) => {
+                    let known = self.states.iter().position(|known| known.address == interpreter);
+                    match known.and_then(|known| self.states.get_mut(known)) {
+                        Some(known) => known.threads.push(state),
+                        None => self.states.push(InterpreterState {
+                            address: interpreter,
+                            id: None,
+                            sysdict: Address::NULL,
+                            builtins: Address::NULL,
+                            threads: vec![state],
+                        }),
+                    }
+                }
+                Err(error) => self.problems.push(error),
+            }
+        }
+    }
 }
 
-fn interpreter_state(
+/// A thread state, and `PyThreadState.interp`.
+pub(crate) fn thread_state(
     inspector: &Inspector<'_>,
     at: Address,
-    problems: &mut Vec<Unreadable>,
-) -> Result<(InterpreterState, Address), Unreadable> {
-    let layout = &inspector.layout.structs.PyInterpreterState;
-    let state = InterpreterState {
+) -> Result<(ThreadState, Address), Unreadable> {
+    let layout = &inspector.layout.structs.PyThreadState;
+    let native = layout.native_thread_id;
+    let state = ThreadState {
         address: at,
-        id: inspector.int(at, layout.id)?,
-        sysdict: inspector.pointer(at, layout.sysdict)?,
-        threads: thread_states(inspector, at, problems),
+        thread_id: inspector.uint(at, layout.thread_id)?,
+        native_thread_id: native.exists().then(|| inspector.uint(at, native)).transpose()?,
     };
-    Ok((state, inspector.pointer(at, layout.next)?))
+    Ok((state, inspector.pointer(at, layout.interp)?))
 }
 
 fn thread_states(
@@ -93,7 +180,7 @@ fn thread_states(
     let mut walk = || -> Result<(), Unreadable> {
         let mut at = inspector.pointer(interpreter, layout.PyInterpreterState.tstate_head)?;
         while !at.is_null() {
-            let owner = inspector.pointer(at, layout.PyThreadState.interp)?;
+            let (state, owner) = thread_state(inspector, at)?;
             if owner != interpreter {
                 return Err(Unreadable::Nonsense {
                     at,
@@ -106,12 +193,7 @@ fn thread_states(
                     what: "the list of thread states does not end".to_owned(),
                 });
             }
-            let native = layout.PyThreadState.native_thread_id;
-            threads.push(ThreadState {
-                address: at,
-                thread_id: inspector.uint(at, layout.PyThreadState.thread_id)?,
-                native_thread_id: native.exists().then(|| inspector.uint(at, native)).transpose()?,
-            });
+            threads.push(state);
             at = inspector.pointer(at, layout.PyThreadState.next)?;
         }
         Ok(())
@@ -125,33 +207,34 @@ fn thread_states(
 /// The thread state that holds the global interpreter lock of an interpreter; null where it is free.
 pub(crate) fn gil_holder(
     inspector: &Inspector<'_>,
-    runtime: Address,
+    roots: &Roots,
     interpreter: Address,
 ) -> Result<Address, Unreadable> {
     let layout = &inspector.layout.structs;
     match inspector.layout.gil_model() {
         GilModel::Interpreter => {
-            let gil = gil(inspector, runtime, interpreter)?;
+            let gil = gil(inspector, roots, interpreter)?;
             if inspector.int(gil, layout.GilRuntimeState.locked)? == 1 {
                 inspector.pointer(gil, layout.GilRuntimeState.last_holder)
             } else {
                 Ok(Address::NULL)
             }
         }
-        GilModel::Runtime => inspector.pointer(runtime, layout.PyRuntimeState.tstate_current),
+        GilModel::Runtime => inspector.pointer(roots.known_runtime()?, layout.PyRuntimeState.tstate_current),
     }
 }
 
 /// The `struct _gil_runtime_state` of an interpreter: in the runtime up to 3.11.
 pub(crate) fn gil(
     inspector: &Inspector<'_>,
-    runtime: Address,
+    roots: &Roots,
     interpreter: Address,
 ) -> Result<Address, Unreadable> {
     let layout = &inspector.layout.structs;
     match inspector.layout.gil_model() {
         GilModel::Interpreter => inspector.non_null(interpreter, layout.PyInterpreterState.gil),
         GilModel::Runtime => {
+            let runtime = roots.known_runtime()?;
             let held = inspector.field_address(runtime, layout.PyRuntimeState.gil_last_holder)?;
             let within = inspector.field_address(Address::NULL, layout.GilRuntimeState.last_holder)?;
             Ok(held.sub(within.0))
@@ -172,14 +255,14 @@ pub(crate) fn is_gil_futex(inspector: &Inspector<'_>, gil: Address, futex: Addre
 /// Whether the cyclic garbage collector of an interpreter runs.
 pub(crate) fn is_collecting(
     inspector: &Inspector<'_>,
-    runtime: Address,
+    roots: &Roots,
     interpreter: Address,
 ) -> Result<bool, Unreadable> {
     let layout = &inspector.layout.structs;
     let collecting = if layout.PyInterpreterState.gc_collecting.exists() {
         inspector.int(interpreter, layout.PyInterpreterState.gc_collecting)?
     } else {
-        inspector.int(runtime, layout.PyRuntimeState.gc_collecting)?
+        inspector.int(roots.known_runtime()?, layout.PyRuntimeState.gc_collecting)?
     };
     Ok(collecting != 0)
 }

@@ -2,7 +2,7 @@
 
 use super::Stacks;
 use super::frame::RawFrame;
-use super::state::{InterpreterState, ThreadState, gil, gil_holder, is_collecting, is_gil_futex};
+use super::state::{InterpreterState, Roots, ThreadState, gil, gil_holder, is_collecting, is_gil_futex};
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Module, NativeThread, ProcessInfo};
@@ -13,15 +13,16 @@ use std::collections::{HashMap, HashSet};
 pub fn interpreters(
     stacks: &Stacks<'_, '_>,
     states: &[InterpreterState],
-    runtime: Address,
+    roots: &Roots,
 ) -> Vec<report::Interpreter> {
     let inspector = stacks.inspector;
-    let main = inspector.pointer(runtime, inspector.layout.structs.PyRuntimeState.interpreters_main);
+    let field = inspector.layout.structs.PyRuntimeState.interpreters_main;
+    let main = roots.known_runtime().and_then(|runtime| inspector.pointer(runtime, field));
     states
         .iter()
         .map(|state| report::Interpreter {
             id: state.id,
-            main: main == Ok(state.address),
+            main: main.as_ref().map_or(state.id == Some(0), |&main| main == state.address),
             thread_count: state.threads.len(),
             last_exception: last_exception(stacks, state.sysdict),
         })
@@ -31,6 +32,9 @@ pub fn interpreters(
 /// `sys.last_exc` (from 3.12) or `sys.last_value`.
 fn last_exception(stacks: &Stacks<'_, '_>, sysdict: Address) -> Option<Exception> {
     let inspector = stacks.inspector;
+    if sysdict.is_null() {
+        return None;
+    }
     let find = || -> Result<Option<Address>, Unreadable> {
         for name in ["last_exc", "last_value"] {
             if let Some(value) = inspector.dict_get(sysdict, name)?
@@ -53,6 +57,9 @@ fn last_exception(stacks: &Stacks<'_, '_>, sysdict: Address) -> Option<Exception
 /// `threading._active`: the names of threads by their `thread_id`.
 fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u64, String>, Unreadable> {
     let mut names = HashMap::new();
+    if sysdict.is_null() {
+        return Err(Unreadable::Unlocated("the module sys"));
+    }
     let Some(modules) = inspector.dict_get(sysdict, "modules")? else { return Ok(names) };
     let Some(threading) = inspector.dict_get(modules, "threading")? else { return Ok(names) };
     if inspector.type_of(threading)?.name != "module" {
@@ -74,38 +81,37 @@ fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u
     Ok(names)
 }
 
-/// All threads: those with thread states, then the native ones without; the crashed one first, then the main one,
-/// then by native id.
-pub fn threads(
+/// The threads of a runtime: one for each thread state.
+pub fn python_threads(
     stacks: &Stacks<'_, '_>,
     states: &[InterpreterState],
-    runtime: Address,
+    roots: &Roots,
     process: &ProcessInfo,
 ) -> Vec<Thread> {
     let natives = NativeThreads::new(process);
-    let mut joined = HashSet::new();
     let mut threads = Vec::new();
     for state in states {
-        let interpreter = InterpreterFacts::new(stacks.inspector, state, runtime);
+        let interpreter = InterpreterFacts::new(stacks.inspector, state, roots);
         for thread in &state.threads {
-            let native = natives.of(thread);
-            joined.extend(native.map(|native| native.tid));
-            threads.push(python_thread(stacks, &interpreter, thread, native, process));
+            threads.push(python_thread(stacks, &interpreter, thread, natives.of(thread), process));
         }
     }
-    let rest = process.threads.iter().filter(|native| !joined.contains(&native.tid));
-    threads.extend(rest.map(|native| native_thread(native, process)));
-    sort(&mut threads);
     threads
 }
 
-fn sort(threads: &mut [Thread]) {
+/// Adds the native threads that are not among `threads`, and sorts all: the crashed one first, then the main one, then
+/// by native id.
+pub fn with_native_threads(mut threads: Vec<Thread>, process: &ProcessInfo) -> Vec<Thread> {
+    let joined: HashSet<u32> = threads.iter().filter_map(|thread| thread.tid).collect();
+    let rest = process.threads.iter().filter(|native| !joined.contains(&native.tid));
+    threads.extend(rest.map(|native| native_thread(native, process)));
     threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
+    threads
 }
 
 /// What the threads of one interpreter share.
 struct InterpreterFacts {
-    id: i64,
+    id: Option<i64>,
     /// `threading`'s names by `thread_id`.
     names: HashMap<u64, String>,
     /// The `thread_id` of the thread that initialised the runtime.
@@ -118,20 +124,21 @@ struct InterpreterFacts {
 }
 
 impl InterpreterFacts {
-    fn new(inspector: &Inspector<'_>, state: &InterpreterState, runtime: Address) -> Self {
+    fn new(inspector: &Inspector<'_>, state: &InterpreterState, roots: &Roots) -> Self {
         fn known<T>(inspector: &Inspector<'_>, what: &str, result: Result<T, Unreadable>) -> Option<T> {
             result.map_err(|error| inspector.note_gap(error.gap(what))).ok()
         }
-        let main_thread = inspector.uint(runtime, inspector.layout.structs.PyRuntimeState.main_thread);
+        let field = inspector.layout.structs.PyRuntimeState.main_thread;
+        let main_thread = roots.known_runtime().and_then(|runtime| inspector.uint(runtime, field));
         let names = thread_names(inspector, state.sysdict);
-        let holder = gil_holder(inspector, runtime, state.address);
+        let holder = gil_holder(inspector, roots, state.address);
         InterpreterFacts {
             id: state.id,
             names: known(inspector, "the names of the threads", names).unwrap_or_default(),
             main_thread: known(inspector, "the main thread", main_thread),
-            gil: known(inspector, "the GIL", gil(inspector, runtime, state.address)),
+            gil: known(inspector, "the GIL", gil(inspector, roots, state.address)),
             gil_holder: known(inspector, "the holder of the GIL", holder),
-            collecting: known(inspector, "the collector", is_collecting(inspector, runtime, state.address)),
+            collecting: known(inspector, "the collector", is_collecting(inspector, roots, state.address)),
         }
     }
 }
@@ -150,9 +157,14 @@ fn python_thread(
     Thread {
         tid,
         name: interpreter.names.get(&thread.thread_id).cloned(),
-        interpreter: Some(interpreter.id),
+        runtime: None,
+        interpreter: interpreter.id,
         crashed: tid.is_some() && tid == process.crashed_tid,
-        main: interpreter.main_thread == Some(thread.thread_id),
+        // Linux names a process after its first thread, which is the one that starts Python in most programs.
+        main: match interpreter.main_thread {
+            Some(id) => id == thread.thread_id,
+            None => tid.is_some() && tid == process.pid,
+        },
         holds_gil,
         waiting_for_gil: native.zip(interpreter.gil).map(|(native, gil)| {
             native.futex.is_some_and(|futex| is_gil_futex(stacks.inspector, gil, futex))
@@ -220,6 +232,7 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
     Thread {
         tid: Some(native.tid),
         name: None,
+        runtime: None,
         interpreter: None,
         crashed: process.crashed_tid == Some(native.tid),
         main: process.pid == Some(native.tid),
@@ -245,11 +258,4 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
             .collect(),
         exceptions: None,
     }
-}
-
-/// The threads of a process without an interpreter.
-pub(crate) fn native_threads(process: &ProcessInfo) -> Vec<Thread> {
-    let mut threads: Vec<_> = process.threads.iter().map(|native| native_thread(native, process)).collect();
-    sort(&mut threads);
-    threads
 }

@@ -1,0 +1,122 @@
+//! Searching memory for thread states: for where nothing names the interpreter.
+//!
+//! `PyThreadState.thread_id` is `pthread_self()`, which the registers of every native thread tell. A place with this
+//! number counts only if the structs around it agree: the thread state leads to an interpreter whose list of threads
+//! has it.
+
+use super::words::{self, Wanted};
+use crate::addr::Address;
+use crate::dump::Dump;
+use crate::layout::Layout;
+use crate::memory::{Memory, Range};
+use crate::object::Inspector;
+use crate::process::ProcessInfo;
+use crate::stack::{Roots, interpreter_states, thread_state};
+use std::collections::{HashMap, HashSet};
+
+/// The most places with a wanted number that are looked at.
+const MAX_PLACES: usize = 1 << 20;
+
+/// Places in writable memory that hold the `pthread_self()` of a native thread.
+pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
+    let ids = process.threads.iter().filter_map(|thread| Some(thread.thread_pointer?.0)).collect();
+    let mut places = Vec::new();
+    if let Some(wanted) = Wanted::new(ids) {
+        for range in memory.ranges().into_iter().filter(|range| range.writable) {
+            words::find(memory, range, &wanted, MAX_PLACES, &mut places);
+        }
+    }
+    places
+}
+
+/// The runtimes whose thread states, by this layout, lie around `places`.
+pub(super) fn runtimes(dump: &Dump, inspector: &Inspector<'_>, places: &[Address]) -> Vec<Roots> {
+    let mut interpreters = interpreters(inspector, places);
+    let mut found = Vec::new();
+    while let Some(&first) = interpreters.first() {
+        let runtime = runtime_of(dump, inspector, first);
+        let roots = match runtime {
+            Some(_) => Roots { runtime, ..Roots::default() },
+            // Each leads to the older ones; those that another leads to need no mention.
+            None => Roots { interpreters: interpreters.clone(), ..Roots::default() },
+        };
+        let (states, _) = interpreter_states(inspector, &roots);
+        interpreters.retain(|&known| known != first && !states.iter().any(|state| state.address == known));
+        found.push(roots);
+    }
+    found
+}
+
+/// The interpreters that thread states around `places` lead to, and whose lists lead back.
+fn interpreters(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
+    let mut threads_of: HashMap<Address, HashSet<Address>> = HashMap::new();
+    let mut found = Vec::new();
+    for at in thread_states(inspector.layout, places) {
+        let Ok((_, interpreter)) = thread_state(inspector, at) else { continue };
+        if interpreter.is_null() || !interpreter.0.is_multiple_of(8) {
+            continue;
+        }
+        let threads = threads_of.entry(interpreter).or_insert_with(|| {
+            let roots = Roots { interpreters: vec![interpreter], ..Roots::default() };
+            let (states, _) = interpreter_states(inspector, &roots);
+            let own = states.into_iter().find(|state| state.address == interpreter);
+            own.into_iter().flat_map(|state| state.threads).map(|thread| thread.address).collect()
+        });
+        if threads.contains(&at) && !found.contains(&interpreter) {
+            found.push(interpreter);
+        }
+    }
+    found
+}
+
+/// Where thread states would begin whose `thread_id` lies at `places`.
+pub(super) fn thread_states<'p>(
+    layout: &Layout,
+    places: &'p [Address],
+) -> impl Iterator<Item = Address> + use<'p> {
+    let offset = layout.structs.PyThreadState.thread_id.place.map(|place| u64::from(place.offset));
+    places.iter().filter_map(move |place| Some(place.sub(offset?)))
+}
+
+/// `_PyRuntime`, by the interpreter's pointer to it (from 3.10), else by the place in a module's data that leads to the
+/// interpreter as the head of a runtime's list does.
+fn runtime_of(dump: &Dump, inspector: &Inspector<'_>, interpreter: Address) -> Option<Address> {
+    let layout = &inspector.layout.structs;
+    let leads_back = |runtime: &Address| {
+        let (states, _) = interpreter_states(inspector, &Roots::of_runtime(*runtime));
+        let main = inspector.pointer(*runtime, layout.PyRuntimeState.interpreters_main);
+        states.iter().any(|state| state.address == interpreter)
+            && main.is_ok_and(|main| states.iter().any(|state| state.address == main))
+    };
+    if layout.PyInterpreterState.runtime.exists() {
+        return inspector.pointer(interpreter, layout.PyInterpreterState.runtime).ok().filter(leads_back);
+    }
+    let offset = u64::from(layout.PyRuntimeState.interpreters_head.place?.offset);
+    let memory = dump.memory();
+    let memory: &dyn Memory = &memory;
+    let wanted = Wanted::new(vec![interpreter.0])?;
+    let mut places = Vec::new();
+    for (range, _) in module_data(dump, memory) {
+        words::find(memory, range, &wanted, MAX_PLACES, &mut places);
+    }
+    places.into_iter().map(|place| place.sub(offset)).find(leads_back)
+}
+
+/// Writable data of modules, `.bss` included, with the index of the module in the process's list; all writable memory
+/// where the modules are not known.
+pub(super) fn module_data(dump: &Dump, memory: &dyn Memory) -> Vec<(Range, Option<usize>)> {
+    let modules = &dump.process().modules;
+    let mut data: Vec<(Range, Option<usize>)> = Vec::new();
+    for range in memory.ranges().into_iter().filter(|range| range.writable) {
+        // The kernel maps what `.bss` needs beyond the file's last page without a file, right behind it.
+        let behind = data.last().filter(|(before, _)| before.end() == range.start);
+        let module = modules
+            .iter()
+            .position(|module| module.base <= range.start && range.start <= module.end)
+            .or_else(|| behind.and_then(|(_, module)| *module));
+        if module.is_some() || modules.is_empty() {
+            data.push((range, module));
+        }
+    }
+    data
+}
