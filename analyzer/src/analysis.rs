@@ -151,12 +151,8 @@ fn read_python(
         states.iter().map(|state| state.threads.len()).sum::<usize>()
     );
     inspector.set_live_threads(states.iter().flat_map(|state| &state.threads).map(|thread| thread.thread_id));
-    if let Some(state) = states.iter().find(|state| !state.sysdict.is_null())
-        && let Some(modules) = inspector.dict_get(state.sysdict, "modules").ok().flatten()
-    {
-        inspector.set_sys_modules(modules);
-    }
     let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));
+    stacks.learn(&states);
     let threads = stack::python_threads(&stacks, &states, &found.roots, process);
     let python = python(found, stack::interpreters(&stacks, &states, &found.roots));
     let (mut gaps, dropped) = inspector.take_gaps();

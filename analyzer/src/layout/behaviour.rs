@@ -1,6 +1,6 @@
 //! What versions of CPython do differently without any field telling: the versions' one place besides the tables.
 
-use super::Layout;
+use super::{Layout, StaticTypes};
 
 /// In which order a split table's values were inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub enum SplitOrder {
 impl Layout {
     fn since(&self, minor: u8) -> bool {
         self.python >= (3, minor)
+    }
+
+    /// Where the static types of this version can be met, and what they are called.
+    pub fn static_types(&self) -> StaticTypes {
+        StaticTypes::of(self.python)
     }
 
     /// In which order a split table's values were inserted.

@@ -8,6 +8,7 @@ pub mod dwarf;
 mod package;
 mod registry;
 mod schema;
+mod static_types;
 mod table;
 mod yaml;
 
@@ -19,4 +20,5 @@ pub use debug_offsets::{DEBUG_COOKIE, DebugOffsets, DebugOffsetsError};
 pub use package::PackageLayout;
 pub use registry::{Entry, LayoutRegistry, Origin, PackageEntry};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};
+pub use static_types::StaticTypes;
 pub use table::{Abi, Layout, Provenance, TableError, Target};

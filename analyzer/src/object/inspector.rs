@@ -2,6 +2,7 @@
 
 use super::numpy::Numpy;
 use super::printable::Printable;
+use super::static_names::StaticName;
 use super::types::TypeInfo;
 use crate::addr::Address;
 use crate::layout::{Field, Layout};
@@ -67,6 +68,8 @@ pub struct Inspector<'a> {
     /// Where fields lie.
     pub layout: &'a Layout,
     pub(super) types: RefCell<HashMap<Address, Rc<TypeInfo>>>,
+    pub(super) static_names: OnceCell<HashMap<Address, StaticName>>,
+    pub(super) assumed: RefCell<HashMap<Address, &'static str>>,
     pub(super) printable: OnceCell<Printable>,
     pub(super) numpy: OnceCell<Numpy>,
     pub(super) values_left: Cell<usize>,
@@ -86,6 +89,8 @@ impl<'a> Inspector<'a> {
             memory,
             layout,
             types: RefCell::default(),
+            static_names: OnceCell::new(),
+            assumed: RefCell::default(),
             printable: OnceCell::new(),
             numpy: OnceCell::new(),
             values_left: Cell::new(super::values::MAX_VALUES),

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod array;
+mod assumed;
 mod attributes;
 mod callables;
 mod containers;
@@ -22,6 +23,7 @@ mod numbers;
 mod numpy;
 mod printable;
 mod reprs;
+mod static_names;
 mod stdlib;
 mod struct_sequence;
 mod text;

@@ -15,8 +15,9 @@ const INLINE_VALUES: u64 = 1 << 2;
 /// `Py_TPFLAGS_LONG_SUBCLASS` and its neighbours.
 const LONG_SUBCLASS: u64 = 1 << 24;
 const LIST_SUBCLASS: u64 = 1 << 25;
-const TUPLE_SUBCLASS: u64 = 1 << 26;
-const UNICODE_SUBCLASS: u64 = 1 << 28;
+pub(super) const TUPLE_SUBCLASS: u64 = 1 << 26;
+pub(super) const BYTES_SUBCLASS: u64 = 1 << 27;
+pub(super) const UNICODE_SUBCLASS: u64 = 1 << 28;
 const DICT_SUBCLASS: u64 = 1 << 29;
 const BASE_EXC_SUBCLASS: u64 = 1 << 30;
 const TYPE_SUBCLASS: u64 = 1 << 31;
@@ -72,6 +73,25 @@ pub struct TypeInfo {
 }
 
 impl TypeInfo {
+    /// A builtin type of which no more is known than its name and `flags`.
+    pub(super) fn by_name_alone(address: Address, name: String, flags: u64) -> Self {
+        TypeInfo {
+            address,
+            module: "builtins".to_owned(),
+            qualname: name.clone(),
+            tp_name: name.clone(),
+            flags,
+            basic_size: 0,
+            item_size: 0,
+            dict_offset: 0,
+            dict: Address::NULL,
+            mro: vec![address],
+            repr_source: OnceCell::from(MethodSource::Native(name.clone())),
+            str_source: OnceCell::from(MethodSource::Native(name.clone())),
+            name,
+        }
+    }
+
     fn has(&self, flag: u64) -> bool {
         self.flags & flag != 0
     }
@@ -141,7 +161,8 @@ impl Inspector<'_> {
         if let Some(known) = self.types.borrow().get(&address) {
             return Ok(Rc::clone(known));
         }
-        let info = Rc::new(self.read_type(address)?);
+        let read = self.read_type(address);
+        let info = Rc::new(read.or_else(|error| self.assumed_type(address).ok_or(error))?);
         self.types.borrow_mut().insert(address, Rc::clone(&info));
         Ok(info)
     }
@@ -206,7 +227,13 @@ impl Inspector<'_> {
             let tp_name = tp_name.unwrap_or_else(|_| qualname.clone());
             return Ok((module, qualname, tp_name));
         }
-        let tp_name = tp_name?;
+        let tp_name = match tp_name {
+            Ok(name) => name,
+            Err(error) => {
+                let name = self.static_name(address, &error).or_else(|| self.assumed_name(address));
+                name.ok_or(error)?
+            }
+        };
         let (module, qualname) = match tp_name.rsplit_once('.') {
             Some((module, name)) => (module.to_owned(), name.to_owned()),
             None => ("builtins".to_owned(), tp_name.clone()),
@@ -295,6 +322,21 @@ impl Inspector<'_> {
     /// strings, never leads back to reading a type.
     pub(crate) fn is_str_object(&self, object: Address) -> Result<bool, Unreadable> {
         let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
-        Ok(self.uint(class, self.layout.structs.PyTypeObject.tp_flags)? & UNICODE_SUBCLASS != 0)
+        match self.uint(class, self.layout.structs.PyTypeObject.tp_flags) {
+            Ok(flags) => Ok(flags & UNICODE_SUBCLASS != 0),
+            Err(error) => self.assumed_name(class).map(|name| name == "str").ok_or(error),
+        }
+    }
+
+    /// `PyDict_Check` of a type, by its flags alone.
+    pub(super) fn is_dict_type(&self, class: Address) -> Result<bool, Unreadable> {
+        Ok(self.uint(class, self.layout.structs.PyTypeObject.tp_flags)? & DICT_SUBCLASS != 0)
+    }
+
+    /// Whether the object is a type that was not made at run time, by flags alone.
+    pub(super) fn is_static_type(&self, object: Address) -> Result<bool, Unreadable> {
+        let flags = self.layout.structs.PyTypeObject.tp_flags;
+        let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
+        Ok(self.uint(class, flags)? & TYPE_SUBCLASS != 0 && self.uint(object, flags)? & HEAPTYPE == 0)
     }
 }

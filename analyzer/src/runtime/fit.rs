@@ -30,6 +30,8 @@ pub struct Fit {
     pub debug_build: bool,
     /// `sys.abiflags` has a `t`.
     pub free_threaded: bool,
+    /// How many of the sampled threads lead to code.
+    pub frames: usize,
     /// The thread states that were found.
     pub threads: HashSet<Address>,
 }
@@ -95,9 +97,8 @@ fn judge(
         // Missing bytes are the dump's fault, not the layout's.
         fit.check(matches!(problem, Unreadable::Fault(_)));
     }
-    if !state.sysdict.is_null() {
-        judge_sys(inspector, state, fit)?;
-    }
+    let stacks = Stacks::new(inspector, None);
+    stacks.learn(&states);
     for thread in states.iter().flat_map(|state| &state.threads) {
         let known = process.threads.iter().any(|native| {
             native.thread_pointer == Some(Address(thread.thread_id))
@@ -105,14 +106,22 @@ fn judge(
         });
         fit.check(known);
     }
-    let stacks = Stacks::new(inspector, None);
     for thread in states.iter().flat_map(|state| &state.threads).take(SAMPLED_THREADS) {
         match stacks.innermost_code(thread) {
             Err(Unreadable::Fault(_)) => {}
             innermost => {
-                fit.check(innermost.is_ok());
+                let code = innermost.and_then(|code| code.map(|code| stacks.code(code)).transpose());
+                if fit.check(code.is_ok())
+                    && let Ok(Some(code)) = code
+                {
+                    fit.frames += 1;
+                    fit.check(code.line_table_fits());
+                }
             }
         }
+    }
+    if !state.sysdict.is_null() {
+        judge_sys(inspector, state, fit)?;
     }
     if fit.passed * 2 < fit.made {
         return Err(nonsense(runtime, &format!("only {} of {} checks pass", fit.passed, fit.made)));

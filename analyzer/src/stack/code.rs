@@ -6,6 +6,7 @@ use crate::addr::Address;
 use crate::layout::{Field, LineTableModel, VariablesModel};
 use crate::object::{Inspector, Unreadable};
 use crate::report::LocalKind;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// `CO_VARARGS`, `CO_VARKEYWORDS`, `CO_OPTIMIZED`, Include/cpython/code.h.
@@ -45,10 +46,17 @@ pub struct Code {
     pub instructions: Address,
     /// Instructions below this offset, in bytes, set the frame up, from 3.11.
     pub first_traceable: i64,
+    /// The length of the instructions, in bytes.
+    size: i64,
     lines: LineTable,
 }
 
 impl Code {
+    /// Whether the line table speaks of as many instructions as there are, which one in another version's form does not.
+    pub(crate) fn line_table_fits(&self) -> bool {
+        self.lines.spans(self.size)
+    }
+
     /// The line of the instruction at `offset`, in bytes from the first one.
     pub fn line(&self, offset: i64) -> Option<u32> {
         self.lines.line(offset)
@@ -72,6 +80,9 @@ impl Stacks<'_, '_> {
 
 fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unreadable> {
     let layout = &inspector.layout.structs.PyCodeObject;
+    if inspector.type_of(address).is_err() && is_shaped_like_code(inspector, address).unwrap_or(false) {
+        assume_types(inspector, address)?;
+    }
     let class = inspector.type_of(address)?;
     if class.name != "code" {
         return Err(Unreadable::Nonsense {
@@ -80,12 +91,7 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         });
     }
     let text = |field: Field| inspector.string(inspector.non_null(address, field)?);
-    let model =
-        inspector.layout.line_table_model().ok_or(Unreadable::NoField("PyCodeObject.co_linetable"))?;
-    let table = match model {
-        LineTableModel::Lnotab => layout.co_lnotab,
-        LineTableModel::Linetable310 | LineTableModel::LocationTable => layout.co_linetable,
-    };
+    let (model, table) = line_table(inspector)?;
     let (bytes, _) = inspector.bytes_content(inspector.non_null(address, table)?, MAX_TABLE)?;
     let adaptive = layout.co_code_adaptive.exists();
     Ok(Code {
@@ -104,8 +110,64 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         } else {
             0
         },
+        size: if adaptive {
+            inspector.ob_size(address)?.saturating_mul(2)
+        } else {
+            inspector.ob_size(inspector.non_null(address, layout.co_code)?)?
+        },
         lines: LineTable { model, bytes, first_line: inspector.int(address, layout.co_firstlineno)? },
     })
+}
+
+/// Whether what lies at `address` makes a code object, whatever its type says: names that are shaped like strings, and
+/// around them objects of one type where code has objects of one type.
+fn is_shaped_like_code(inspector: &Inspector<'_>, address: Address) -> Result<bool, Unreadable> {
+    let layout = &inspector.layout.structs;
+    let class_of = |object: Address| inspector.non_null(object, layout.PyObject.ob_type);
+    let [name, file, table, names] = parts(inspector, address)?;
+    let [code, string, bytes, tuple] =
+        [class_of(address)?, class_of(name)?, class_of(table)?, class_of(names)?];
+    let distinct = [code, string, bytes, tuple].iter().collect::<HashSet<_>>().len() == 4;
+    let (items, _) = inspector.tuple_items(names, MAX_VARIABLES)?;
+    let named = items.iter().all(|&item| class_of(item) == Ok(string) && inspector.is_shaped_like_str(item));
+    Ok(distinct
+        && named
+        && class_of(file)? == string
+        && [name, file].iter().all(|&text| inspector.is_shaped_like_str(text))
+        && inspector.bytes_content(table, MAX_TABLE).is_ok())
+}
+
+fn assume_types(inspector: &Inspector<'_>, address: Address) -> Result<(), Unreadable> {
+    let [name, _, table, names] = parts(inspector, address)?;
+    inspector.assume_type(address, "code")?;
+    inspector.assume_type(name, "str")?;
+    inspector.assume_type(table, "bytes")?;
+    inspector.assume_type(names, "tuple")
+}
+
+/// The code's name, its file's name, its line table, and the names of its variables.
+fn parts(inspector: &Inspector<'_>, address: Address) -> Result<[Address; 4], Unreadable> {
+    let layout = &inspector.layout.structs.PyCodeObject;
+    let names = match inspector.layout.variables_model() {
+        VariablesModel::LocalsPlus => layout.co_localsplusnames,
+        VariablesModel::Tuples => layout.co_varnames,
+    };
+    let part = |field: Field| inspector.non_null(address, field);
+    Ok([part(layout.co_name)?, part(layout.co_filename)?, part(line_table(inspector)?.1)?, part(names)?])
+}
+
+/// How the code maps instructions to lines, and the field that has it.
+fn line_table(inspector: &Inspector<'_>) -> Result<(LineTableModel, Field), Unreadable> {
+    let layout = &inspector.layout.structs.PyCodeObject;
+    let model =
+        inspector.layout.line_table_model().ok_or(Unreadable::NoField("PyCodeObject.co_linetable"))?;
+    Ok((
+        model,
+        match model {
+            LineTableModel::Lnotab => layout.co_lnotab,
+            LineTableModel::Linetable310 | LineTableModel::LocationTable => layout.co_linetable,
+        },
+    ))
 }
 
 fn read_variables(inspector: &Inspector<'_>, code: Address) -> Result<Vec<Variable>, Unreadable> {

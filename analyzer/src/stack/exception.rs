@@ -103,6 +103,8 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs.PyTracebackObject;
         inspector.spend(at, FRAME_COST)?;
+        // `BaseException.__traceback__` and `tb_next` take nothing else.
+        inspector.assume_type(at, "traceback")?;
         let class = inspector.type_of(at)?;
         if class.name != "traceback" {
             return Err(Unreadable::Nonsense {

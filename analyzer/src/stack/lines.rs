@@ -28,6 +28,20 @@ impl LineTable {
         line.and_then(|line| u32::try_from(line).ok())
     }
 
+    /// Whether the table speaks of `size` bytes of instructions: `co_lnotab` of where lines begin, the others of all.
+    pub(super) fn spans(&self, size: i64) -> bool {
+        let pairs =
+            || self.bytes.as_chunks::<2>().0.iter().map(|&[length, _]| i64::from(length)).sum::<i64>();
+        match self.model {
+            LineTableModel::Lnotab => pairs() < size.max(1),
+            LineTableModel::Linetable310 => pairs() == size,
+            LineTableModel::LocationTable => {
+                let firsts = self.bytes.iter().filter(|&&byte| byte & 0x80 != 0);
+                firsts.map(|&first| (i64::from(first & 7) + 1) * 2).sum::<i64>() == size
+            }
+        }
+    }
+
     /// `PyCode_Addr2Line` of Objects/codeobject.c up to 3.9: pairs of an address increment and a signed line
     /// increment.
     fn lnotab(&self, offset: i64) -> i64 {

@@ -21,6 +21,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// The threads whose frames are looked at to learn of types.
+const LEARNED_FROM: usize = 1000;
+
 /// Reads stacks; keeps the code objects it has met.
 pub struct Stacks<'i, 'a> {
     /// Reads objects.
@@ -34,6 +37,30 @@ impl<'i, 'a> Stacks<'i, 'a> {
     /// Starts with nothing read.
     pub fn new(inspector: &'i Inspector<'a>, locals: Option<Limits>) -> Self {
         Stacks { inspector, locals, codes: RefCell::default() }
+    }
+
+    /// Tells the inspector what it needs beforehand: where modules are, whose attributes name types, and by the code of
+    /// frames what the basic types are, where their own data is missing.
+    pub(crate) fn learn(&self, states: &[InterpreterState]) {
+        self.find_modules(states);
+        for thread in states.iter().flat_map(|state| &state.threads).take(LEARNED_FROM) {
+            let code = self.innermost_code(thread);
+            if code.is_ok_and(|code| code.is_some_and(|code| self.code(code).is_ok())) {
+                break;
+            }
+        }
+        if self.inspector.sys_modules().is_null() {
+            self.find_modules(states);
+        }
+    }
+
+    fn find_modules(&self, states: &[InterpreterState]) {
+        for state in states.iter().filter(|state| !state.sysdict.is_null()) {
+            if let Ok(Some(modules)) = self.inspector.dict_get(state.sysdict, "modules") {
+                self.inspector.set_sys_modules(modules);
+                break;
+            }
+        }
     }
 
     /// What a frame shows: its code's names, its line, its locals where they are wanted.

@@ -1,0 +1,82 @@
+//! Names of static types whose `tp_name` is missing: it lies in read-only data, which is not in a core. The types are
+//! attributes of modules, whose dictionaries are.
+
+use super::{Inspector, Unreadable};
+use crate::addr::Address;
+use std::collections::HashMap;
+
+/// The most attributes of all modules that are looked at.
+const MAX_ATTRIBUTES: usize = 4_000_000;
+
+/// The name of a static type.
+pub(super) struct StaticName {
+    name: String,
+    /// Whether types of CPython are known to have this name there.
+    certain: bool,
+}
+
+impl Inspector<'_> {
+    /// The `tp_name` of the static type at `address`, by the module that has it: of CPython's own types as they are
+    /// known to be called there; of others, `module.attribute` of the only module that has it.
+    pub(super) fn static_name(&self, address: Address, why: &Unreadable) -> Option<String> {
+        if self.sys_modules().is_null() {
+            return None;
+        }
+        let found = self.static_names.get_or_init(|| self.name_static_types()).get(&address)?;
+        if !found.certain {
+            self.note_gap(why.gap(format!(
+                "the name of the type at {address}, shown as {}, as which a module has it",
+                found.name
+            )));
+        }
+        Some(found.name.clone())
+    }
+
+    fn name_static_types(&self) -> HashMap<Address, StaticName> {
+        let known = self.layout.static_types();
+        let mut names = HashMap::new();
+        let mut others: HashMap<Address, Vec<String>> = HashMap::new();
+        let mut left = MAX_ATTRIBUTES;
+        for (module, attributes) in self.module_dicts() {
+            for (attribute, value) in attributes {
+                let Some(rest) = left.checked_sub(1) else { break };
+                left = rest;
+                let path = format!("{module}.{attribute}");
+                if self.is_static_type(value).unwrap_or(false) {
+                    match known.types.get(&path) {
+                        Some(name) => {
+                            names.insert(value, StaticName { name: name.clone(), certain: true });
+                        }
+                        None => others.entry(value).or_default().push(path),
+                    }
+                } else if let Some(name) = known.instances.get(&path)
+                    && let Ok(class) = self.pointer(value, self.layout.structs.PyObject.ob_type)
+                {
+                    names.entry(class).or_insert_with(|| StaticName { name: name.clone(), certain: true });
+                }
+            }
+        }
+        for (address, paths) in others {
+            if let [path] = paths.as_slice() {
+                names.entry(address).or_insert_with(|| StaticName { name: path.clone(), certain: false });
+            }
+        }
+        names
+    }
+
+    /// The modules of `sys.modules` by name, with what their dictionaries hold; those that cannot be read are left out.
+    fn module_dicts(&self) -> Vec<(String, Vec<(String, Address)>)> {
+        let Ok(modules) = self.dict_entries(self.sys_modules(), MAX_ATTRIBUTES) else { return Vec::new() };
+        let read = |name: Address, module: Address| -> Result<_, Unreadable> {
+            let dict = self.non_null(module, self.layout.structs.PyModuleObject.md_dict)?;
+            let class = self.non_null(dict, self.layout.structs.PyObject.ob_type)?;
+            if !self.is_dict_type(class)? {
+                return Err(Unreadable::Nonsense { at: dict, what: "no dict of a module".to_owned() });
+            }
+            let entries = self.dict_entries(dict, MAX_ATTRIBUTES)?.pairs.into_iter();
+            let named = entries.filter_map(|(key, value)| Some((self.string(key).ok()?, value)));
+            Ok((self.string(name)?, named.collect()))
+        };
+        modules.pairs.into_iter().filter_map(|(name, module)| read(name, module).ok()).collect()
+    }
+}
