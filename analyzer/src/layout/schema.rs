@@ -315,6 +315,8 @@ schema! {
     PyMethodDef("PyMethodDef") { ml_name }
     /// `PyDescrObject`, Include/descrobject.h: the head of every C descriptor.
     PyDescrObject("PyDescrObject") { d_type, d_name }
+    /// `PyMethodDescrObject`, Include/descrobject.h: a method of a C type.
+    PyMethodDescrObject("PyMethodDescrObject") { d_method }
     /// `wrapperobject`, Objects/descrobject.c: a bound slot wrapper.
     WrapperObject("wrapperobject") { descr, self_object = "self" }
     /// `PyModuleObject`, Objects/moduleobject.c and Include/internal/pycore_moduleobject.h.

@@ -91,8 +91,12 @@ impl Walk<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         let method = inspector.non_null(object, layout.PyCFunctionObject.m_ml)?;
-        let name = inspector.c_name(inspector.non_null(method, layout.PyMethodDef.ml_name)?)?;
+        let name = inspector.c_name(inspector.non_null(method, layout.PyMethodDef.ml_name)?);
         let owner = inspector.pointer(object, layout.PyCFunctionObject.m_self)?;
+        let name = match name {
+            Ok(name) => name,
+            Err(error) => inspector.method_name(method, owner)?.ok_or(error)?,
+        };
         if owner.is_null() || inspector.type_of(owner)?.name == "module" {
             return Ok(Decoded::exact(format!("<built-in function {name}>")));
         }

@@ -3,6 +3,7 @@
 
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
+use crate::layout::Field;
 use std::collections::HashMap;
 
 /// The most attributes of all modules that are looked at.
@@ -30,6 +31,37 @@ impl Inspector<'_> {
             )));
         }
         Some(found.name.clone())
+    }
+
+    /// The name of the method that the `PyMethodDef` at `method` describes, `owner` being what it belongs to, where its
+    /// own `ml_name` is missing: that of the module's attribute or of the descriptor in a class that has the same one.
+    pub(super) fn method_name(&self, method: Address, owner: Address) -> Result<Option<String>, Unreadable> {
+        let layout = &self.layout.structs;
+        let named = |dict: Address, kinds: &[&str], field: Field| -> Result<Option<String>, Unreadable> {
+            for (name, value) in self.dict_entries(dict, MAX_ATTRIBUTES)?.pairs {
+                if self.type_of(value).is_ok_and(|class| kinds.contains(&class.name.as_str()))
+                    && self.pointer(value, field) == Ok(method)
+                {
+                    return self.string(name).map(Some);
+                }
+            }
+            Ok(None)
+        };
+        let class = self.type_of(owner)?;
+        if class.name == "module" {
+            let dict = self.non_null(owner, layout.PyModuleObject.md_dict)?;
+            return named(dict, &["builtin_function_or_method"], layout.PyCFunctionObject.m_ml);
+        }
+        for &base in &class.mro {
+            let dict = self.type_info(base)?.dict;
+            let kinds = ["method_descriptor", "classmethod_descriptor"];
+            if !dict.is_null()
+                && let Some(name) = named(dict, &kinds, layout.PyMethodDescrObject.d_method)?
+            {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     fn name_static_types(&self) -> HashMap<Address, StaticName> {

@@ -224,7 +224,11 @@ impl Inspector<'_> {
                 Some(module) => self.string(module).unwrap_or_default(),
                 None => String::new(),
             };
-            let tp_name = tp_name.unwrap_or_else(|_| qualname.clone());
+            // A `class` statement gives the name alone, which lies in the heap; C code gives both.
+            let tp_name = tp_name.unwrap_or_else(|_| match module.as_str() {
+                "" | "builtins" => qualname.clone(),
+                _ => format!("{module}.{qualname}"),
+            });
             return Ok((module, qualname, tp_name));
         }
         let tp_name = match tp_name {

@@ -4,6 +4,7 @@ use super::Stacks;
 use super::code::Code;
 use super::frame::RawFrame;
 use crate::addr::Address;
+use crate::layout::VariablesModel;
 use crate::object::{Limits, Unreadable};
 use crate::report::{Local, LocalKind};
 
@@ -59,12 +60,24 @@ impl Stacks<'_, '_> {
         Ok(named)
     }
 
+    /// Whether a slot of this kind never holds the bare value.
+    fn is_cell_for_sure(&self, kind: LocalKind) -> bool {
+        match kind {
+            LocalKind::Free => true,
+            LocalKind::Cell => self.inspector.layout.variables_model() == VariablesModel::Tuples,
+            LocalKind::Arg | LocalKind::Local => false,
+        }
+    }
+
     /// What a slot's variable is bound to; `None` where it is not bound.
     fn bound(&self, slot: Address, kind: LocalKind) -> Result<Option<Address>, Unreadable> {
         let inspector = self.inspector;
         let mut value = inspector.memory.pointer(slot)?;
         // A cell's slot holds the bare argument until the function has made the cell (`MAKE_CELL`, from 3.11).
         let shared = matches!(kind, LocalKind::Cell | LocalKind::Free);
+        if !value.is_null() && self.is_cell_for_sure(kind) {
+            inspector.assume_type(value, "cell")?;
+        }
         if shared && !value.is_null() && inspector.type_of(value)?.name == "cell" {
             value = inspector.pointer(value, inspector.layout.structs.PyCellObject.ob_ref)?;
         }
