@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
 use crate::process::ProcessInfo;
 use crate::report::Evidence;
-use crate::stack::{InterpreterState, Roots, Stacks, interpreter_states};
+use crate::stack::{InterpreterState, Roots, Stacks, ThreadState, interpreter_states};
 use std::collections::HashSet;
 
 /// The threads whose frames are looked at to judge a layout.
@@ -32,8 +32,10 @@ pub struct Fit {
     pub free_threaded: bool,
     /// How many of the sampled threads lead to code.
     pub frames: usize,
-    /// The thread states that were found.
+    /// Where the `thread_id` of each thread state lies: the same for all tables that take it for one.
     pub threads: HashSet<Address>,
+    /// Whether a list of interpreters or thread states could not be followed to its end.
+    pub is_cut_short: bool,
 }
 
 impl Fit {
@@ -85,7 +87,15 @@ fn judge(
 ) -> Result<(), Unreadable> {
     let runtime = roots.runtime.unwrap_or_default();
     let (states, problems) = interpreter_states(inspector, roots);
-    fit.threads = states.iter().flat_map(|state| &state.threads).map(|thread| thread.address).collect();
+    fit.is_cut_short = !problems.is_empty();
+    let place_of_id = |thread: &ThreadState| {
+        inspector.field_address(thread.address, inspector.layout.structs.PyThreadState.thread_id)
+    };
+    fit.threads = states
+        .iter()
+        .flat_map(|state| &state.threads)
+        .filter_map(|thread| place_of_id(thread).ok())
+        .collect();
     let nonsense = |at, what: &str| Unreadable::Nonsense { at, what: what.to_owned() };
     let Some(state) = states.first() else {
         return Err(problems

@@ -57,9 +57,13 @@ pub enum NotFound {
 }
 
 impl NotFound {
-    /// What spoke against an interpreter that was found nevertheless.
-    fn contradiction(&self) -> Option<String> {
+    /// What spoke against an interpreter of the version `found` that was found nevertheless.
+    fn contradiction(&self, found: (u8, u8)) -> Option<String> {
         let NotFound::NoLayout { evidence, version, why } = self else { return None };
+        let same = format!("{}.{}", found.0, found.1);
+        if version.as_ref().is_none_or(|version| *version == same || version.starts_with(&(same + "."))) {
+            return None;
+        }
         let place = evidence.first().map(|evidence| evidence.detail.as_str()).unwrap_or_default();
         let version = version.as_deref().unwrap_or("an unknown version");
         Some(format!(
@@ -87,6 +91,7 @@ pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Re
     if search.found.is_empty() {
         search.by_threads(&whole);
     }
+    search.complete(&whole);
     if search.found.is_empty() {
         return Err(search
             .failure
@@ -123,17 +128,30 @@ impl Search<'_> {
         }
     }
 
-    /// By thread states, which are found by their threads. `whole` is the memory that is passed over.
+    /// By thread states, which are found by their threads; where the interpreters that they belong to are missing, by
+    /// their frames alone. `whole` is the memory that is passed over.
     fn by_threads(&mut self, whole: &dyn Memory) {
-        let process = self.dump.process();
-        let places = search::places(whole, process);
+        let places = search::places(whole, self.dump.process());
         info!("{} places hold the pthread_self() of a thread", places.len());
+        self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
+        if self.found.is_empty() {
+            self.try_layouts(|inspector| {
+                let threads = search::stray_thread_states(inspector, &places);
+                let found = (!threads.is_empty()).then(|| Roots { threads, ..Roots::default() });
+                found.into_iter().collect()
+            });
+        }
+    }
+
+    /// Takes, of what `find` finds by each layout, what fits best.
+    fn try_layouts(&mut self, find: impl Fn(&Inspector<'_>) -> Vec<Roots>) {
+        let process = self.dump.process();
         let hint = locate::version_in_names(self.dump);
         let mut best: Vec<Runtime> = Vec::new();
         for entry in self.registry.entries() {
             let Ok(layout) = entry.layout() else { continue };
             let inspector = Inspector::new(self.memory, layout);
-            for roots in search::runtimes(self.dump, &inspector, &places) {
+            for roots in find(&inspector) {
                 let fit = fit::fit(self.memory, layout, &roots, process);
                 debug!("{roots:?} by layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
                 if let Some(failure) = &fit.failure {
@@ -142,12 +160,26 @@ impl Search<'_> {
                 }
                 let mut evidence = vec![found_by_thread(&inspector, &roots, process)];
                 evidence.extend(fit.evidence(layout));
-                let warnings = self.failure.iter().filter_map(NotFound::contradiction).collect();
+                let warnings =
+                    self.failure.iter().filter_map(|failure| failure.contradiction(layout.python)).collect();
                 let runtime = Runtime { roots, layout: layout.clone(), fit, evidence, warnings };
                 prefer(&mut best, runtime, hint);
             }
         }
-        self.found.append(&mut best);
+        self.found = best;
+    }
+
+    /// Adds the thread states that lists did not lead to, as these could not be followed to their ends.
+    fn complete(&mut self, whole: &dyn Memory) {
+        if !self.found.iter().any(|runtime| runtime.fit.is_cut_short) {
+            return;
+        }
+        let mut places = search::places(whole, self.dump.process());
+        places.retain(|place| !self.found.iter().any(|runtime| runtime.fit.threads.contains(place)));
+        for runtime in self.found.iter_mut().filter(|runtime| runtime.fit.is_cut_short) {
+            let inspector = Inspector::new(self.memory, &runtime.layout);
+            runtime.roots.threads.append(&mut search::stray_thread_states(&inspector, &places));
+        }
     }
 }
 
@@ -202,7 +234,7 @@ fn understand(
     }
     let hint = told.map(HexVersion::python).or(candidate.version);
     let mut best: Option<Runtime> = None;
-    let mut why = "there is no table for this version".to_owned();
+    let mut why = None;
     let by_hint = registry.candidates(hint);
     let others =
         registry.entries().iter().filter(|entry| hint.is_some_and(|hint| entry.target.python != hint));
@@ -232,9 +264,7 @@ fn understand(
         let fit = fit::fit(memory, &layout, &roots, dump.process());
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {
-            if best.is_none() {
-                why = format!("the table {} fails: {failure}", layout.name);
-            }
+            why.get_or_insert_with(|| format!("the table {} fails: {failure}", layout.name));
             continue;
         }
         let certain = fit.version.is_some() && fit.passed == fit.made;
@@ -251,6 +281,6 @@ fn understand(
         version: told
             .map(|version| version.to_string())
             .or(candidate.version.map(|(major, minor)| format!("{major}.{minor}"))),
-        why,
+        why: why.unwrap_or_else(|| "there is no table for this version".to_owned()),
     })
 }

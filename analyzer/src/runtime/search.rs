@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
 use crate::process::ProcessInfo;
-use crate::stack::{Roots, interpreter_states, thread_state};
+use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, thread_state};
 use std::collections::{HashMap, HashSet};
 
 /// The most places with a wanted number that are looked at.
@@ -69,11 +69,26 @@ fn interpreters(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
     found
 }
 
+/// Thread states around `places` by this layout, whatever lists they are in: those of interpreters of which at least one
+/// leads to a frame with code.
+pub(super) fn stray_thread_states(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
+    let stacks = Stacks::new(inspector, None);
+    let states: Vec<_> = thread_states(inspector.layout, places)
+        .filter_map(|at| thread_state(inspector, at).ok())
+        .filter(|(_, interpreter)| !interpreter.is_null() && interpreter.0.is_multiple_of(8))
+        .collect();
+    let leads_to_code = |state: &ThreadState| {
+        let code = stacks.innermost_code(state).ok().flatten();
+        code.is_some_and(|code| stacks.code(code).is_ok_and(|code| code.line_table_fits()))
+    };
+    let leading = states.iter().filter(|(state, _)| leads_to_code(state));
+    let interpreters: HashSet<Address> = leading.map(|(_, interpreter)| *interpreter).collect();
+    let known = states.into_iter().filter(|(_, interpreter)| interpreters.contains(interpreter));
+    known.map(|(state, _)| state.address).collect()
+}
+
 /// Where thread states would begin whose `thread_id` lies at `places`.
-pub(super) fn thread_states<'p>(
-    layout: &Layout,
-    places: &'p [Address],
-) -> impl Iterator<Item = Address> + use<'p> {
+fn thread_states<'p>(layout: &Layout, places: &'p [Address]) -> impl Iterator<Item = Address> + use<'p> {
     let offset = layout.structs.PyThreadState.thread_id.place.map(|place| u64::from(place.offset));
     places.iter().filter_map(move |place| Some(place.sub(offset?)))
 }

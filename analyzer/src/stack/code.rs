@@ -32,12 +32,12 @@ pub struct Variable {
 /// What is known of a code object.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// `co_name`.
-    pub name: String,
+    /// `co_name`; `None` where its bytes are missing.
+    pub name: Option<String>,
     /// `co_qualname`, from 3.11.
     pub qualname: Option<String>,
-    /// `co_filename`.
-    pub file: String,
+    /// `co_filename`; `None` where its bytes are missing.
+    pub file: Option<String>,
     /// The variables in the order of the frame's slots.
     pub variables: Vec<Variable>,
     /// Whether all variables are in the frame's slots; else (modules, classes) they are in a mapping.
@@ -48,18 +48,42 @@ pub struct Code {
     pub first_traceable: i64,
     /// The length of the instructions, in bytes.
     size: i64,
-    lines: LineTable,
+    /// `None` where its bytes are missing.
+    lines: Option<LineTable>,
 }
 
 impl Code {
+    /// Whether all that a frame needs is there; else what is missing and what is not.
+    pub(super) fn whole(&self, last_instruction: i64) -> Result<(), String> {
+        let known = [
+            self.name.as_ref().map(|name| format!("function {name}")),
+            self.file.as_ref().map(|file| format!("file {file}")),
+            self.line(last_instruction).map(|line| format!("line {line}")),
+        ];
+        if self.name.is_some() && self.file.is_some() && self.lines.is_some() {
+            return Ok(());
+        }
+        let known: Vec<_> = known.into_iter().flatten().collect();
+        Err(if known.is_empty() {
+            "its names and its lines are missing".to_owned()
+        } else {
+            format!("a part of it is missing; what is known: {}", known.join(", "))
+        })
+    }
+
+    /// What to call it in messages.
+    pub(super) fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or("?")
+    }
+
     /// Whether the line table speaks of as many instructions as there are, which one in another version's form does not.
     pub(crate) fn line_table_fits(&self) -> bool {
-        self.lines.spans(self.size)
+        self.lines.as_ref().is_none_or(|lines| lines.spans(self.size))
     }
 
     /// The line of the instruction at `offset`, in bytes from the first one.
     pub fn line(&self, offset: i64) -> Option<u32> {
-        self.lines.line(offset)
+        self.lines.as_ref()?.line(offset)
     }
 }
 
@@ -90,15 +114,23 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
             what: format!("a {} object instead of a code object", class.name),
         });
     }
-    let text = |field: Field| inspector.string(inspector.non_null(address, field)?);
+    let text = |field: Field| {
+        let text = inspector.string(inspector.non_null(address, field)?);
+        present_or_noted(inspector, text, || format!("{field} of the code at {address}"))
+    };
     let (model, table) = line_table(inspector)?;
-    let (bytes, _) = inspector.bytes_content(inspector.non_null(address, table)?, MAX_TABLE)?;
+    let bytes = inspector.bytes_content(inspector.non_null(address, table)?, MAX_TABLE);
+    let bytes = present_or_noted(inspector, bytes, || format!("{table} of the code at {address}"))?;
+    let first_line = inspector.int(address, layout.co_firstlineno)?;
     let adaptive = layout.co_code_adaptive.exists();
     Ok(Code {
         name: text(layout.co_name)?,
-        qualname: layout.co_qualname.exists().then(|| text(layout.co_qualname)).transpose()?,
+        qualname: layout.co_qualname.exists().then(|| text(layout.co_qualname)).transpose()?.flatten(),
         file: text(layout.co_filename)?,
-        variables: read_variables(inspector, address)?,
+        variables: present_or_noted(inspector, read_variables(inspector, address), || {
+            format!("the variables of the code at {address}")
+        })?
+        .unwrap_or_default(),
         optimized: inspector.uint(address, layout.co_flags)? & OPTIMIZED != 0,
         instructions: if adaptive {
             inspector.field_address(address, layout.co_code_adaptive)?
@@ -115,8 +147,23 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         } else {
             inspector.ob_size(inspector.non_null(address, layout.co_code)?)?
         },
-        lines: LineTable { model, bytes, first_line: inspector.int(address, layout.co_firstlineno)? },
+        lines: bytes.map(|(bytes, _)| LineTable { model, bytes, first_line }),
     })
+}
+
+/// What was read; `None`, with a gap, where its bytes are missing.
+fn present_or_noted<T>(
+    inspector: &Inspector<'_>,
+    read: Result<T, Unreadable>,
+    what: impl Fn() -> String,
+) -> Result<Option<T>, Unreadable> {
+    match read {
+        Err(error @ Unreadable::Fault(_)) => {
+            inspector.note_gap(error.gap(what()));
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 /// Whether what lies at `address` makes a code object, whatever its type says: names that are shaped like strings, and

@@ -38,8 +38,8 @@ pub struct RawFrame {
 
 /// A link of a thread's chain of frames.
 struct Link {
-    /// `None` for frames that Python does not show.
-    frame: Option<RawFrame>,
+    /// `None` for frames that Python does not show. One that cannot be read does not end the chain.
+    frame: Result<Option<RawFrame>, Unreadable>,
     previous: Address,
 }
 
@@ -64,9 +64,10 @@ impl Stacks<'_, '_> {
             match self.inspector.spend(at, FRAME_COST).and_then(|()| self.link(at)) {
                 Ok(link) => {
                     match link.frame {
-                        Some(frame) => frames.push(frame),
+                        Ok(Some(frame)) => frames.push(frame),
                         // A shim between C and Python (from 3.12): the frame above it was entered from C.
-                        None => mark_entry(&mut frames),
+                        Ok(None) => mark_entry(&mut frames),
+                        Err(error) => self.inspector.note_gap(error.gap(format!("the frame at {at}"))),
                     }
                     at = link.previous;
                 }
@@ -81,7 +82,7 @@ impl Stacks<'_, '_> {
     pub(crate) fn innermost_code(&self, thread: &ThreadState) -> Result<Option<Address>, Unreadable> {
         match self.innermost(thread.address)? {
             Address::NULL => Ok(None),
-            at => Ok(self.link(at)?.frame.map(|frame| frame.code)),
+            at => Ok(self.link(at)?.frame?.map(|frame| frame.code)),
         }
     }
 
@@ -103,15 +104,25 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         if inspector.layout.frame_model() == Some(FrameModel::FrameObject) {
-            let frame = self.frame_object(at)?;
             let previous = inspector.pointer(at, layout.PyFrameObject.f_back)?;
-            return Ok(Link { frame: Some(RawFrame { is_entry: Some(true), ..frame }), previous });
+            let frame = self.frame_object(at);
+            return Ok(Link {
+                frame: frame.map(|frame| Some(RawFrame { is_entry: Some(true), ..frame })),
+                previous,
+            });
         }
         let layout = &layout.PyInterpreterFrame;
         let previous = inspector.pointer(at, layout.previous)?;
+        Ok(Link { frame: self.shown_frame(at), previous })
+    }
+
+    /// A `_PyInterpreterFrame`, if Python shows it.
+    fn shown_frame(&self, at: Address) -> Result<Option<RawFrame>, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyInterpreterFrame;
         let owner = inspector.uint(at, layout.owner)?;
         if owner >= OWNED_BY_CSTACK {
-            return Ok(Link { frame: None, previous });
+            return Ok(None);
         }
         let mut frame = self.interpreter_frame(at)?;
         if layout.is_entry.exists() {
@@ -120,7 +131,7 @@ impl Stacks<'_, '_> {
         // `_PyFrame_IsIncomplete`: a frame that is still being set up, which Python does not show either.
         let incomplete =
             owner != OWNED_BY_GENERATOR && frame.last_instruction < self.code(frame.code)?.first_traceable;
-        Ok(Link { frame: (!incomplete).then_some(frame), previous })
+        Ok((!incomplete).then_some(frame))
     }
 
     /// A `_PyInterpreterFrame`.

@@ -22,7 +22,9 @@ impl Stacks<'_, '_> {
                     kind: LocalKind::Local,
                     value: self.inspector.value(value, limits),
                 })),
-                Err(error) => self.inspector.note_gap(error.gap(format!("the namespace of {}", code.name))),
+                Err(error) => {
+                    self.inspector.note_gap(error.gap(format!("the namespace of {}", code.label())))
+                }
             }
         }
         for (index, variable) in code.variables.iter().enumerate() {
@@ -34,8 +36,11 @@ impl Stacks<'_, '_> {
                 }),
                 Ok(None) => {}
                 Err(error) => {
-                    self.inspector
-                        .note_gap(error.gap(format!("the variable {} of {}", variable.name, code.name)));
+                    self.inspector.note_gap(error.gap(format!(
+                        "the variable {} of {}",
+                        variable.name,
+                        code.label()
+                    )));
                 }
             }
         }

@@ -64,13 +64,17 @@ impl<'i, 'a> Stacks<'i, 'a> {
     }
 
     /// What a frame shows: its code's names, its line, its locals where they are wanted.
+    ///
+    /// # Errors
+    /// Any of the names or the line table is missing; what is there is said.
     pub(crate) fn frame(&self, raw: &RawFrame) -> Result<report::Frame, Unreadable> {
         let code = self.code(raw.code)?;
+        code.whole(raw.last_instruction).map_err(|what| Unreadable::Nonsense { at: raw.code, what })?;
         Ok(report::Frame {
             kind: report::FrameKind::Python,
-            function: Some(code.name.clone()),
+            function: code.name.clone(),
             qualname: code.qualname.clone(),
-            file: Some(code.file.clone()),
+            file: code.file.clone(),
             line: raw.line.or_else(|| code.line(raw.last_instruction)),
             source: None,
             native: None,
