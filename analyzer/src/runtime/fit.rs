@@ -30,8 +30,6 @@ pub struct Fit {
     pub debug_build: bool,
     /// `sys.abiflags` has a `t`.
     pub free_threaded: bool,
-    /// How many of the sampled threads lead to code.
-    pub frames: usize,
     /// Where the `thread_id` of each thread state lies: the same for all tables that take it for one.
     pub threads: HashSet<Address>,
     /// Whether a list of interpreters or thread states could not be followed to its end.
@@ -120,12 +118,11 @@ fn judge(
         match stacks.innermost_code(thread) {
             Err(Unreadable::Fault(_)) => {}
             innermost => {
-                let code = innermost.and_then(|code| code.map(|code| stacks.code(code)).transpose());
+                let code = innermost.and_then(|code| code.map(|at| stacks.line_table_fits(at)).transpose());
                 if fit.check(code.is_ok())
-                    && let Ok(Some(code)) = code
+                    && let Ok(Some(fits)) = code
                 {
-                    fit.frames += 1;
-                    fit.check(code.line_table_fits());
+                    fit.check(fits);
                 }
             }
         }

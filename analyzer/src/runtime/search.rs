@@ -79,7 +79,7 @@ pub(super) fn stray_thread_states(inspector: &Inspector<'_>, places: &[Address])
         .collect();
     let leads_to_code = |state: &ThreadState| {
         let code = stacks.innermost_code(state).ok().flatten();
-        code.is_some_and(|code| stacks.code(code).is_ok_and(|code| code.line_table_fits()))
+        code.is_some_and(|code| stacks.line_table_fits(code) == Ok(true))
     };
     let leading = states.iter().filter(|(state, _)| leads_to_code(state));
     let interpreters: HashSet<Address> = leading.map(|(_, interpreter)| *interpreter).collect();

@@ -46,8 +46,6 @@ pub struct Code {
     pub instructions: Address,
     /// Instructions below this offset, in bytes, set the frame up, from 3.11.
     pub first_traceable: i64,
-    /// The length of the instructions, in bytes.
-    size: i64,
     /// `None` where its bytes are missing.
     lines: Option<LineTable>,
 }
@@ -76,11 +74,6 @@ impl Code {
         self.name.as_deref().unwrap_or("?")
     }
 
-    /// Whether the line table speaks of as many instructions as there are, which one in another version's form does not.
-    pub(crate) fn line_table_fits(&self) -> bool {
-        self.lines.as_ref().is_none_or(|lines| lines.spans(self.size))
-    }
-
     /// The line of the instruction at `offset`, in bytes from the first one.
     pub fn line(&self, offset: i64) -> Option<u32> {
         self.lines.as_ref()?.line(offset)
@@ -99,6 +92,23 @@ impl Stacks<'_, '_> {
         let code = Rc::new(read_code(self.inspector, address)?);
         self.codes.borrow_mut().insert(address, Rc::clone(&code));
         Ok(code)
+    }
+
+    /// Whether the line table of the code object at `address` speaks of as many instructions as there are, which one in
+    /// another version's form does not. Missing bytes speak against nothing.
+    pub(crate) fn line_table_fits(&self, address: Address) -> Result<bool, Unreadable> {
+        let code = self.code(address)?;
+        let layout = &self.inspector.layout.structs.PyCodeObject;
+        let size = if layout.co_code_adaptive.exists() {
+            self.inspector.ob_size(address).map(|units| units.saturating_mul(2))
+        } else {
+            let instructions = self.inspector.non_null(address, layout.co_code);
+            instructions.and_then(|instructions| self.inspector.ob_size(instructions))
+        };
+        match (size, &code.lines) {
+            (Ok(size), Some(lines)) => Ok(lines.spans(size)),
+            _ => Ok(true),
+        }
     }
 }
 
@@ -141,11 +151,6 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
             inspector.int(address, layout._co_firsttraceable)? * 2
         } else {
             0
-        },
-        size: if adaptive {
-            inspector.ob_size(address)?.saturating_mul(2)
-        } else {
-            inspector.ob_size(inspector.non_null(address, layout.co_code)?)?
         },
         lines: bytes.map(|(bytes, _)| LineTable { model, bytes, first_line }),
     })
