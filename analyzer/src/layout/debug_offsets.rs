@@ -14,8 +14,13 @@ pub const DEBUG_COOKIE: [u8; 8] = *b"xdebugpy";
 /// `cookie`, `version` and `free_threaded`, in bytes.
 const HEADER_SIZE: u64 = 24;
 
-/// The maps of its members by minor version.
-const MAPS: &[((u8, u8), &str)] = &[((3, 13), include_str!("../../layouts/debug-offsets-3.13.yaml"))];
+/// The maps of its members, each with the first `PY_VERSION_HEX` of its minor version that it holds for: the members
+/// change up to the betas.
+const MAPS: &[(u32, &str)] = &[
+    (0x030d_0000, include_str!("../../layouts/debug-offsets-3.13.yaml")),
+    (0x030e_00c1, include_str!("../../layouts/debug-offsets-3.14.yaml")),
+    (0x030f_00b4, include_str!("../../layouts/debug-offsets-3.15.yaml")),
+];
 
 /// Why `_Py_DebugOffsets` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +90,10 @@ impl DebugOffsets {
         let version = memory.u64(runtime.add(8))?;
         let unknown = || DebugOffsetsError::UnknownVersion(version);
         let hexversion = u32::try_from(version).map_err(|_| unknown())?;
-        let [major, minor, ..] = hexversion.to_be_bytes();
-        let (_, text) = MAPS.iter().find(|(python, _)| *python == (major, minor)).ok_or_else(unknown)?;
+        let (_, text) = MAPS
+            .iter()
+            .find(|(first, _)| *first <= hexversion && hexversion >> 16 == first >> 16)
+            .ok_or_else(unknown)?;
         let map: Map =
             serde_yaml::from_str(text).map_err(|error| DebugOffsetsError::Map(error.to_string()))?;
         let free_threaded = memory.u64(runtime.add(16))?;
@@ -166,7 +173,7 @@ impl DebugOffsets {
         Ok(())
     }
 
-    /// The value of a sum or difference of members, as the map has them: `a.b + c.d - e.f`.
+    /// The value of a sum or difference of members and numbers, as the map has them: `a.b + c.d - e.f + 8`.
     fn evaluate(&self, sum: &str) -> Result<u32, DebugOffsetsError> {
         let mut value = 0u32;
         let mut subtract = false;
@@ -175,10 +182,12 @@ impl DebugOffsets {
                 "+" => subtract = false,
                 "-" => subtract = true,
                 member => {
-                    let operand = *self
-                        .members
-                        .get(member)
-                        .ok_or_else(|| DebugOffsetsError::Map(format!("no member {member}")))?;
+                    let operand = match self.members.get(member) {
+                        Some(&value) => value,
+                        None => member
+                            .parse()
+                            .map_err(|_| DebugOffsetsError::Map(format!("no member {member}")))?,
+                    };
                     let result =
                         if subtract { value.checked_sub(operand) } else { value.checked_add(operand) };
                     value = result
