@@ -230,8 +230,8 @@ schema! {
     PyBaseExceptionObject("PyBaseExceptionObject") {
         dict, args, notes, traceback, context, cause, suppress_context,
     }
-    /// `PyBaseExceptionGroupObject`, from 3.11.
-    PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs }
+    /// `PyBaseExceptionGroupObject`, from 3.11; `excs_str` came with later releases of 3.13.
+    PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs, excs_str }
     /// `PySyntaxErrorObject`.
     PySyntaxErrorObject("PySyntaxErrorObject") { msg, filename, lineno }
     /// `PyOSErrorObject`.

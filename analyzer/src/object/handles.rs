@@ -1,5 +1,6 @@
 //! Small objects of C that stand for something else: context variables and their tokens, thread handles, proxies of
-//! weak references, `super`, foreign functions, time zones, matches of regular expressions.
+//! weak references, `super`, foreign functions, time zones, matches of regular expressions, sentinels, lazy imports,
+//! template strings.
 
 use super::text::{repr_bytes, repr_text};
 use super::types::MethodSource;
@@ -72,6 +73,54 @@ impl Walk<'_, '_> {
         let bound =
             name(layout.obj_type)?.map_or_else(|| "NULL".to_owned(), |name| format!("<{name} object>"));
         Ok(Decoded::exact(format!("<super: <class '{class}'>, {bound}>")))
+    }
+
+    /// `sentinel_repr`, Objects/sentinelobject.c.
+    pub(super) fn sentinel(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.SentinelObject;
+        let own = inspector.pointer(object, layout.repr)?;
+        let shown = if own.is_null() || !inspector.is_str_object(own)? {
+            inspector.non_null(object, layout.name)?
+        } else {
+            own
+        };
+        Ok(Decoded::exact(inspector.string(shown)?))
+    }
+
+    /// `lazy_import_repr`, Objects/lazyimportobject.c.
+    pub(super) fn lazy_import(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyLazyImportObject;
+        let module = inspector.string(inspector.non_null(object, layout.lz_from)?)?;
+        let rest = match inspector.pointer(object, layout.lz_attr)? {
+            Address::NULL => String::new(),
+            name if inspector.is_str_object(name)? => format!(".{}", inspector.string(name)?),
+            _ => "...".to_owned(),
+        };
+        Ok(Decoded::exact(format!("<lazy_import '{module}{rest}'>")))
+    }
+
+    /// `template_repr`, Objects/templateobject.c.
+    pub(super) fn template(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.TemplateObject;
+        let mut parts = Vec::new();
+        for (name, field) in [("strings", layout.strings), ("interpolations", layout.interpolations)] {
+            parts.push((name.to_owned(), inspector.non_null(object, field)?));
+        }
+        Ok(self.fields(object, class.short_name(), &parts))
+    }
+
+    /// `interpolation_repr`, Objects/interpolationobject.c.
+    pub(super) fn interpolation(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let layout = &self.inspector.layout.structs.InterpolationObject;
+        let mut parts = Vec::new();
+        for field in [layout.value, layout.expression, layout.conversion, layout.format_spec] {
+            let part = self.inspector.non_null(object, field)?;
+            parts.push((None, self.part(object, part)));
+        }
+        Ok(self.call(class.short_name(), parts))
     }
 
     /// `PyCFuncPtr_repr`, Modules/_ctypes/_ctypes.c.

@@ -50,7 +50,7 @@ impl Stacks<'_, '_> {
     fn namespace(&self, names: Address) -> Result<Vec<(String, Address)>, Unreadable> {
         let inspector = self.inspector;
         let class = inspector.type_of(names)?;
-        if !class.is_dict() {
+        if !class.is_dict() && class.name != "frozendict" {
             return Err(Unreadable::Nonsense {
                 at: names,
                 what: format!("a namespace of type {}", class.name),
