@@ -71,7 +71,8 @@ impl Walk<'_, '_> {
         if let Some(module) = given("__forward_module__")? {
             parts.push((Some("module".to_owned()), self.inner(object, module)));
         }
-        if let Some(flag) = given("__forward_is_class__")?.filter(|&flag| inspector.small_int(flag) == Ok(1)) {
+        if let Some(flag) = given("__forward_is_class__")?.filter(|&flag| inspector.small_int(flag) == Ok(1))
+        {
             parts.push((Some("is_class".to_owned()), self.inner(object, flag)));
         }
         if let Some(owner) = given("__owner__")? {

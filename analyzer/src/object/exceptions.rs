@@ -357,7 +357,11 @@ impl Walk<'_, '_> {
         }
         let given = inspector.tuple_items(inspector.args(object)?, 2)?.0.get(1).copied();
         let given = given.map(|given| inspector.type_of(given)).transpose()?;
-        let kept = if layout.excs_str.exists() { inspector.pointer(object, layout.excs_str)? } else { Address::NULL };
+        let kept = if layout.excs_str.exists() {
+            inspector.pointer(object, layout.excs_str)?
+        } else {
+            Address::NULL
+        };
         let message = self.inner(object, inspector.non_null(object, layout.msg)?);
         let members = self.inner(object, inspector.non_null(object, layout.excs)?);
         let mut out = Decoded::default();
@@ -374,7 +378,9 @@ impl Walk<'_, '_> {
                 members.repr
             }
         };
-        if !layout.excs_str.exists() && !given.is_some_and(|given| matches!(given.name.as_str(), "list" | "tuple")) {
+        if !layout.excs_str.exists()
+            && !given.is_some_and(|given| matches!(given.name.as_str(), "list" | "tuple"))
+        {
             out.note = Some("made of another sequence, whose repr was kept where no table says".to_owned());
         }
         out.repr = format!("{name}({}, {shown})", message.repr);
