@@ -43,18 +43,23 @@ fn extracts_again(name: &str) -> Result<Completion, Failed> {
     Ok(Completion::ignored_with("its interpreter is not installed here"))
 }
 
-/// Where interpreters are installed: pyenv's.
+/// Where interpreters are installed: pyenv's, and those of scripts/get-pythons.
 fn prefixes() -> Vec<PathBuf> {
     let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
     let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pyenv")));
-    children(&root.unwrap_or_default().join("versions"))
+    let mut prefixes = children(&root.unwrap_or_default().join("versions"));
+    prefixes.extend(children(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/.work/pythons")));
+    prefixes
 }
 
-/// The file of that name, in the directories for libpython and for extension modules.
+/// The file of that name, in the directories for libpython, for extension modules, and of a Debian tree for debug
+/// information by build id.
 fn find(prefix: &Path, made_of: &Provenance) -> Option<PathBuf> {
     let library = prefix.join("lib");
     let dynload = children(&library).into_iter().map(|child| child.join("lib-dynload"));
+    let debug = made_of.build_id.get(..2).map(|start| prefix.join("usr/lib/debug/.build-id").join(start));
     std::iter::once(library.clone())
+        .chain(debug)
         .chain(dynload)
         .map(|directory| directory.join(&made_of.file))
         .find(|file| file.is_file())

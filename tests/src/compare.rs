@@ -133,7 +133,7 @@ fn compare_python(c: &mut Comparison, truth: &Truth, report: &Json) {
     c.expect("python", python, "implementation", "cpython");
     c.expect("python", python, "version", truth.python.version.as_str());
     c.expect("python", python, "free_threaded", false);
-    c.expect("python", python, "debug_build", false);
+    c.expect("python", python, "debug_build", truth.python.debug_build);
     if list(python, "evidence").is_empty() {
         c.differ("python.evidence".to_owned(), "how it was found", "nothing");
     }

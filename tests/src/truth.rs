@@ -32,6 +32,9 @@ pub struct Truth {
 pub struct Python {
     /// `3.11.7`.
     pub version: String,
+    /// Whether it was built with `--with-pydebug`.
+    #[serde(default)]
+    pub debug_build: bool,
 }
 
 /// The signal that ended the process.

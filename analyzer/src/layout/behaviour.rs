@@ -90,6 +90,16 @@ impl Layout {
         self.since(11)
     }
 
+    /// Whether descriptors of `object`, which classes share, do not name their owner: `<attribute '__dict__'>`.
+    pub fn shared_descriptors_name_no_owner(&self) -> bool {
+        self.since(15)
+    }
+
+    /// Whether `repr` of an `ImportError` shows `name` and `path`.
+    pub fn import_errors_show_their_names(&self) -> bool {
+        self.since(15)
+    }
+
     /// Whether an IPv6 address that stands for an IPv4 one is written as such.
     pub fn mapped_addresses_are_dotted(&self) -> bool {
         self.since(13)

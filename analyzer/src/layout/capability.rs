@@ -137,6 +137,11 @@ impl Layout {
         }
     }
 
+    /// Whether the slots of frames hold a `_PyStackRef`, a pointer with a tag in its 2 low bits: from 3.14.
+    pub fn has_tagged_references(&self) -> bool {
+        self.structs.PyInterpreterFrame.stackpointer.exists()
+    }
+
     /// How a code object names its variables.
     pub fn variables_model(&self) -> VariablesModel {
         if self.structs.PyCodeObject.co_localsplusnames.exists() {
@@ -182,6 +187,7 @@ mod tests {
             assert_eq!(layout.raised_model() == RaisedModel::Single, since(12), "3.{minor}");
             assert_eq!(layout.gil_model() == GilModel::Interpreter, since(12), "3.{minor}");
             assert_eq!(layout.variables_model() == VariablesModel::LocalsPlus, since(11), "3.{minor}");
+            assert_eq!(layout.has_tagged_references(), since(14), "3.{minor}");
         }
     }
 

@@ -14,8 +14,13 @@ pub const DEBUG_COOKIE: [u8; 8] = *b"xdebugpy";
 /// `cookie`, `version` and `free_threaded`, in bytes.
 const HEADER_SIZE: u64 = 24;
 
-/// The maps of its members by minor version.
-const MAPS: &[((u8, u8), &str)] = &[((3, 13), include_str!("../../layouts/debug-offsets-3.13.yaml"))];
+/// The maps of its members, each with the first `PY_VERSION_HEX` of its minor version that it holds for: the members
+/// change up to the betas.
+const MAPS: &[(u32, &str)] = &[
+    (0x030d_0000, include_str!("../../layouts/debug-offsets-3.13.yaml")),
+    (0x030e_00c1, include_str!("../../layouts/debug-offsets-3.14.yaml")),
+    (0x030f_00b4, include_str!("../../layouts/debug-offsets-3.15.yaml")),
+];
 
 /// Why `_Py_DebugOffsets` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +90,10 @@ impl DebugOffsets {
         let version = memory.u64(runtime.add(8))?;
         let unknown = || DebugOffsetsError::UnknownVersion(version);
         let hexversion = u32::try_from(version).map_err(|_| unknown())?;
-        let [major, minor, ..] = hexversion.to_be_bytes();
-        let (_, text) = MAPS.iter().find(|(python, _)| *python == (major, minor)).ok_or_else(unknown)?;
+        let (_, text) = MAPS
+            .iter()
+            .find(|(first, _)| *first <= hexversion && hexversion >> 16 == first >> 16)
+            .ok_or_else(unknown)?;
         let map: Map =
             serde_yaml::from_str(text).map_err(|error| DebugOffsetsError::Map(error.to_string()))?;
         let free_threaded = memory.u64(runtime.add(16))?;
@@ -166,7 +173,7 @@ impl DebugOffsets {
         Ok(())
     }
 
-    /// The value of a sum or difference of members, as the map has them: `a.b + c.d - e.f`.
+    /// The value of a sum or difference of members and numbers, as the map has them: `a.b + c.d - e.f + 8`.
     fn evaluate(&self, sum: &str) -> Result<u32, DebugOffsetsError> {
         let mut value = 0u32;
         let mut subtract = false;
@@ -175,10 +182,12 @@ impl DebugOffsets {
                 "+" => subtract = false,
                 "-" => subtract = true,
                 member => {
-                    let operand = *self
-                        .members
-                        .get(member)
-                        .ok_or_else(|| DebugOffsetsError::Map(format!("no member {member}")))?;
+                    let operand = match self.members.get(member) {
+                        Some(&value) => value,
+                        None => member
+                            .parse()
+                            .map_err(|_| DebugOffsetsError::Map(format!("no member {member}")))?,
+                    };
                     let result =
                         if subtract { value.checked_sub(operand) } else { value.checked_add(operand) };
                     value = result
@@ -247,6 +256,22 @@ mod tests {
         16, 40, 240, 200,
     ];
 
+    /// Those of 3.14.10 and 3.15.2, of Debian's builds.
+    const MEMBERS_3_14: [u64; 92] = [
+        316_616, 784, 808, 225_864, 7280, 7272, 7344, 7360, 7408, 7688, 7672, 7680, 16, 7784, 0, 7800, 7792,
+        7992, 0, 832, 0, 8, 16, 72, 152, 160, 232, 32, 88, 8, 0, 56, 80, 74, 64, 0, 216, 112, 120, 128, 136,
+        68, 52, 96, 104, 208, 0, 16, 8, 416, 24, 88, 168, 40, 32, 16, 40, 24, 16, 200, 24, 40, 32, 48, 32,
+        40, 24, 16, 32, 16, 24, 40, 16, 32, 64, 32, 16, 40, 264, 192, 160, 24, 72, 67, 0, 8, 24, 304, 8076,
+        0, 4, 512,
+    ];
+    const MEMBERS_3_15: [u64; 108] = [
+        346_568, 912, 936, 226_240, 7272, 7264, 7336, 7352, 7400, 7592, 7576, 7584, 16, 7736, 0, 7752, 7744,
+        7944, 0, 888, 0, 8, 16, 72, 80, 88, 96, 176, 184, 256, 32, 36, 40, 136, 288, 0, 88, 8, 0, 56, 80, 74,
+        64, 0, 216, 112, 120, 128, 136, 68, 52, 96, 104, 208, 0, 16, 8, 424, 24, 88, 168, 32, 288, 944, 888,
+        40, 32, 16, 40, 24, 16, 200, 24, 40, 32, 48, 32, 40, 24, 16, 32, 16, 24, 40, 16, 32, 64, 32, 16, 40,
+        56, 176, 112, 120, 1120, 104, 160, 24, 72, 67, 0, 8, 24, 344, 8028, 0, 4, 512,
+    ];
+
     /// The positions in [`MEMBERS`] of `thread_state.size`, `.current_frame`, and of
     /// `interpreter_state.gil_runtime_state`.
     const THREAD_SIZE: usize = 16;
@@ -254,8 +279,12 @@ mod tests {
     const GIL_STATE: usize = 12;
 
     fn bytes() -> Vec<u8> {
+        bytes_of(0x030d_00f0, &MEMBERS)
+    }
+
+    fn bytes_of(hexversion: u64, members: &[u64]) -> Vec<u8> {
         let mut bytes = DEBUG_COOKIE.to_vec();
-        for value in [0x030d_00f0, 0].iter().chain(&MEMBERS) {
+        for value in [hexversion, 0].iter().chain(members) {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
         bytes
@@ -284,6 +313,17 @@ mod tests {
         assert_eq!(offsets.hexversion, 0x030d_00f0);
         assert!(!offsets.free_threaded);
         assert_eq!(offsets.apply(&mut table()).unwrap(), [""; 0]);
+        for (name, bytes) in [
+            ("cpython-3.14-lp64", bytes_of(0x030e_0af0, &MEMBERS_3_14)),
+            ("cpython-3.15-lp64", bytes_of(0x030f_02f0, &MEMBERS_3_15)),
+        ] {
+            let registry = LayoutRegistry::new();
+            let mut table = registry.get(name).unwrap().layout().unwrap().clone();
+            assert_eq!(read(&bytes).unwrap().apply(&mut table).unwrap(), [""; 0]);
+            table.structs.PyThreadState.current_frame.place.as_mut().unwrap().offset += 8;
+            let differences = read(&bytes).unwrap().apply(&mut table).unwrap();
+            assert_eq!(differences, ["PyThreadState.current_frame is at 72, not 80"]);
+        }
     }
 
     #[test]
@@ -364,7 +404,8 @@ mod tests {
         for cut in [8, 16, 24, 100, 583] {
             assert!(matches!(read(&bytes()[..cut]), Err(DebugOffsetsError::Fault(_))), "{cut}");
         }
-        for hexversion in [0u64, 0x030c_00f0, 0x0310_00f0, 0x1_030d_00f0, u64::MAX] {
+        for hexversion in [0u64, 0x030c_00f0, 0x030e_00b4, 0x030f_00b3, 0x0310_00f0, 0x1_030d_00f0, u64::MAX]
+        {
             let mut other = bytes();
             other[8..16].copy_from_slice(&hexversion.to_le_bytes());
             assert!(

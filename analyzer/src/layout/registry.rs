@@ -117,6 +117,8 @@ impl LayoutRegistry {
     pub fn new() -> Self {
         LayoutRegistry {
             entries: built_in![
+                "cpython-3.15-lp64",
+                "cpython-3.14-lp64",
                 "cpython-3.13-lp64",
                 "cpython-3.12-lp64",
                 "cpython-3.11-lp64",

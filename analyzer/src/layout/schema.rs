@@ -192,7 +192,7 @@ schema! {
     /// `_PyInterpreterFrame`, from 3.11, Include/internal/pycore_frame.h.
     PyInterpreterFrame("_PyInterpreterFrame") {
         f_code, f_executable, f_func = "f_func" | "f_funcobj", f_globals, f_locals, previous,
-        prev_instr, instr_ptr, stacktop, is_entry, owner, localsplus,
+        prev_instr, instr_ptr, stacktop, stackpointer, is_entry, owner, localsplus,
     }
     /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
     PyFrameObject("PyFrameObject", "_frame") {
@@ -230,8 +230,8 @@ schema! {
     PyBaseExceptionObject("PyBaseExceptionObject") {
         dict, args, notes, traceback, context, cause, suppress_context,
     }
-    /// `PyBaseExceptionGroupObject`, from 3.11.
-    PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs }
+    /// `PyBaseExceptionGroupObject`, from 3.11; `excs_str` came with later releases of 3.13.
+    PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs, excs_str }
     /// `PySyntaxErrorObject`.
     PySyntaxErrorObject("PySyntaxErrorObject") { msg, filename, lineno }
     /// `PyOSErrorObject`.
@@ -280,6 +280,8 @@ schema! {
     /// `PyDictOrValues`, of 3.12 only, Include/internal/pycore_object.h: the slot before instances with a managed
     /// dict, a tagged pointer.
     PyDictOrValues("PyDictOrValues") { dict, values }
+    /// `PyFrozenDictObject`, from 3.15, Include/internal/pycore_dict.h: a `PyDictObject` with its hash.
+    PyFrozenDictObject("PyFrozenDictObject") { ma_hash }
     /// `PyODictObject`, Objects/odictobject.c.
     PyODictObject("PyODictObject", "_odictobject") { od_first }
     /// `_ODictNode`, Objects/odictobject.c.
@@ -333,10 +335,14 @@ schema! {
     PyMemoryViewObject("PyMemoryViewObject") { flags, buf = "view.buf", len = "view.len", format = "view.format" }
     /// `lockobject`, Modules/_threadmodule.c.
     LockObject("lockobject") { locked }
-    /// `lockobject` of later releases of 3.13, Modules/_threadmodule.c: made from the headers by `scripts/make-layouts`.
-    MutexLockObject("mutexlockobject") { lock }
-    /// `rlockobject`, Modules/_threadmodule.c.
-    RLockObject("rlockobject") { rlock_owner, rlock_count }
+    /// `lockobject` of later releases of 3.13 and from 3.14, Modules/_threadmodule.c: for 3.13 made from the headers by
+    /// `scripts/make-layouts`.
+    MutexLockObject("mutexlockobject", "lockobject") { lock }
+    /// `rlockobject`, Modules/_threadmodule.c; from 3.14 a `_PyRecursiveMutex`, whose `level` counts what comes on top
+    /// of the first time.
+    RLockObject("rlockobject") {
+        rlock_owner = "rlock_owner" | "lock.thread", rlock_count, mutex = "lock.mutex", level = "lock.level",
+    }
     /// `PatternObject`, Modules/_sre.
     PatternObject("PatternObject") { pattern, flags }
     /// `simplequeueobject`, Modules/_queuemodule.c: up to 3.12 the items of the list `lst` from `lst_pos` on; from
@@ -361,6 +367,14 @@ schema! {
     GenericAlias("gaobject") { origin, args, starred }
     /// `unionobject`, from 3.10, Objects/unionobject.c.
     UnionObject("unionobject") { args }
+    /// `templateobject`, from 3.14, Objects/templateobject.c.
+    TemplateObject("templateobject") { strings, interpolations }
+    /// `interpolationobject`, from 3.14, Objects/interpolationobject.c.
+    InterpolationObject("interpolationobject") { value, expression, conversion, format_spec }
+    /// `sentinelobject`, from 3.15, Objects/sentinelobject.c.
+    SentinelObject("sentinelobject") { name, repr }
+    /// `PyLazyImportObject`, from 3.15, Include/internal/pycore_lazyimportobject.h.
+    PyLazyImportObject("PyLazyImportObject") { lz_from, lz_attr }
     /// `superobject`, Objects/typeobject.c.
     SuperObject("superobject") { class = "type", obj_type }
     /// `PyContextVar`, Include/internal/pycore_context.h.

@@ -1,5 +1,6 @@
 //! Types put together from types, `list[int]` and `int | None`, and the getters of `operator`.
 
+use super::stdlib::Attributes;
 use super::values::{CUT, Decoded, Walk};
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
@@ -46,6 +47,38 @@ impl Walk<'_, '_> {
         }
         out.repr = parts.join(" | ");
         Ok(out)
+    }
+
+    /// `ForwardRef.__repr__`, Lib/annotationlib.py; `None` for one whose text has yet to be made from a syntax tree.
+    pub(super) fn forward_reference(
+        &mut self,
+        object: Address,
+        attributes: &Attributes,
+    ) -> Result<Option<Decoded>, Unreadable> {
+        let inspector = self.inspector;
+        let given = |name: &str| -> Result<Option<Address>, Unreadable> {
+            match attributes.get(name) {
+                Some(value) if !inspector.is_none(value)? => Ok(Some(value)),
+                _ => Ok(None),
+            }
+        };
+        let text = match (given("__resolved_str_cache__")?, given("__extra_names__")?) {
+            (None, None) => given("__arg__")?,
+            (resolved, _) => resolved,
+        };
+        let Some(text) = text else { return Ok(None) };
+        let mut parts = vec![(None, self.inner(object, text))];
+        if let Some(module) = given("__forward_module__")? {
+            parts.push((Some("module".to_owned()), self.inner(object, module)));
+        }
+        if let Some(flag) = given("__forward_is_class__")?.filter(|&flag| inspector.small_int(flag) == Ok(1))
+        {
+            parts.push((Some("is_class".to_owned()), self.inner(object, flag)));
+        }
+        if let Some(owner) = given("__owner__")? {
+            parts.push((Some("owner".to_owned()), self.inner(object, owner)));
+        }
+        Ok(Some(self.call("ForwardRef", parts)))
     }
 
     fn alias_parts(

@@ -1,23 +1,39 @@
 //! `array.array`: machine values in one block.
 
-use super::numbers::repr_float;
+use super::numbers::{repr_complex, repr_float};
+use super::numpy::half;
 use super::text::repr_text;
 use super::values::{CUT, Decoded, Walk};
 use super::{TypeInfo, Unreadable};
 use crate::addr::Address;
 
-/// One machine value of a block.
-pub(super) fn machine_value(code: char, bytes: &[u8]) -> Option<String> {
+/// One machine value of a block, by its type code.
+pub(super) fn machine_value(code: &str, bytes: &[u8]) -> Option<String> {
+    if let Some(part) = code.strip_prefix('Z') {
+        let (real, imaginary) = bytes.split_at_checked(bytes.len() / 2)?;
+        return Some(repr_complex(machine_float(part, real)?, machine_float(part, imaginary)?));
+    }
+    if let Some(float) = machine_float(code, bytes) {
+        return Some(repr_float(float));
+    }
     let mut word = [0; 8];
     word.get_mut(..bytes.len())?.copy_from_slice(bytes);
     let unsigned = u64::from_le_bytes(word);
     let unused = 64 - 8 * bytes.len() as u32;
     let signed = unsigned.checked_shl(unused).map_or(0, |high| (high as i64) >> unused);
     Some(match (code, bytes.len()) {
-        ('f', 4) => repr_float(f64::from(f32::from_bits(unsigned as u32))),
-        ('d', 8) => repr_float(f64::from_bits(unsigned)),
-        ('b' | 'h' | 'i' | 'l' | 'q', 1 | 2 | 4 | 8) => signed.to_string(),
-        ('B' | 'H' | 'I' | 'L' | 'Q', 1 | 2 | 4 | 8) => unsigned.to_string(),
+        ("b" | "h" | "i" | "l" | "q", 1 | 2 | 4 | 8) => signed.to_string(),
+        ("B" | "H" | "I" | "L" | "Q", 1 | 2 | 4 | 8) => unsigned.to_string(),
+        _ => return None,
+    })
+}
+
+/// A floating-point number, by its type code.
+fn machine_float(code: &str, bytes: &[u8]) -> Option<f64> {
+    Some(match code {
+        "e" => half(u16::from_le_bytes(bytes.try_into().ok()?)),
+        "f" => f64::from(f32::from_le_bytes(bytes.try_into().ok()?)),
+        "d" => f64::from_le_bytes(bytes.try_into().ok()?),
         _ => return None,
     })
 }
@@ -28,13 +44,16 @@ impl Walk<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         let descr = inspector.non_null(object, layout.ArrayObject.ob_descr)?;
-        let code = char::from(inspector.uint(descr, layout.ArrayDescr.typecode)? as u8);
+        let typecode = layout.ArrayDescr.typecode;
+        let letters = typecode.place.ok_or(Unreadable::NoField(typecode.name))?.size as usize;
+        let letters = inspector.memory.bytes(inspector.field_address(descr, typecode)?, letters)?;
+        let code: String = letters.into_iter().take_while(|&byte| byte != 0).map(char::from).collect();
         let item_size = inspector.uint(descr, layout.ArrayDescr.itemsize)? as usize;
         let nonsense = || Unreadable::Nonsense {
             at: descr,
             what: format!("an array of {item_size}-byte items '{code}'"),
         };
-        if !(1..=8).contains(&item_size) {
+        if !(1..=16).contains(&item_size) {
             return Err(nonsense());
         }
         let name = class.short_name();
@@ -42,7 +61,7 @@ impl Walk<'_, '_> {
         if count == 0 {
             return Ok(Decoded::exact(format!("{name}('{code}')")));
         }
-        let text = matches!(code, 'u' | 'w');
+        let text = matches!(code.as_str(), "u" | "w");
         let limit = if text { self.limits.max_string } else { self.limits.max_items } as u64;
         let shown = count.min(limit);
         let items = inspector.pointer(object, layout.ArrayObject.ob_item)?;
@@ -58,7 +77,7 @@ impl Walk<'_, '_> {
         } else {
             let mut values = bytes
                 .chunks_exact(item_size)
-                .map(|item| machine_value(code, item))
+                .map(|item| machine_value(&code, item))
                 .collect::<Option<Vec<_>>>()
                 .ok_or_else(nonsense)?;
             if out.truncated {

@@ -8,6 +8,8 @@ use crate::layout::Field;
 
 /// `_Py_MEMORYVIEW_RELEASED`, Include/memoryobject.h.
 const MEMORYVIEW_RELEASED: u64 = 1;
+/// `_Py_LOCKED`, the lowest bit of a `PyMutex`, Include/cpython/lock.h.
+const MUTEX_LOCKED: u64 = 1;
 
 impl Inspector<'_> {
     fn string_field(&self, object: Address, field: Field) -> Result<String, Unreadable> {
@@ -110,6 +112,9 @@ impl Walk<'_, '_> {
         let layout = &inspector.layout.structs.PyDescrObject;
         let name = inspector.string_field(object, layout.d_name)?;
         let owner = inspector.type_info(inspector.non_null(object, layout.d_type)?)?;
+        if owner.name == "object" && inspector.layout.shared_descriptors_name_no_owner() {
+            return Ok(Decoded::exact(format!("<{kind} '{name}'>")));
+        }
         Ok(Decoded::exact(format!("<{kind} '{name}' of '{}' objects>", owner.tp_name)))
     }
 
@@ -283,12 +288,11 @@ impl Walk<'_, '_> {
         Ok(Decoded::exact(format!("<{released}memory at {object}>")))
     }
 
-    /// `lock_repr`, Modules/_threadmodule.c. Later releases of 3.13 (3.13.5 does, 3.13.0 does not) keep a `PyMutex`, whose
-    /// lowest bit says that it is locked (Include/cpython/lock.h).
+    /// `lock_repr`, Modules/_threadmodule.c. Later releases of 3.13 (3.13.5 does, 3.13.0 does not) keep a `PyMutex`.
     pub(super) fn lock(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         let layout = &self.inspector.layout.structs;
         let locked = if class.basic_size == i64::from(layout.MutexLockObject.size_of) {
-            self.inspector.uint(object, layout.MutexLockObject.lock)? & 1 != 0
+            self.inspector.uint(object, layout.MutexLockObject.lock)? & MUTEX_LOCKED != 0
         } else {
             self.inspector.uint(object, layout.LockObject.locked)? != 0
         };
@@ -300,7 +304,12 @@ impl Walk<'_, '_> {
     pub(super) fn rlock(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         let layout = &self.inspector.layout.structs.RLockObject;
         let owner = self.inspector.int(object, layout.rlock_owner)?;
-        let count = self.inspector.uint(object, layout.rlock_count)?;
+        let count = if layout.level.exists() {
+            let locked = self.inspector.uint(object, layout.mutex)? & MUTEX_LOCKED != 0;
+            if locked { self.inspector.uint(object, layout.level)?.saturating_add(1) } else { 0 }
+        } else {
+            self.inspector.uint(object, layout.rlock_count)?
+        };
         let state = if count > 0 { "locked" } else { "unlocked" };
         Ok(Decoded::exact(format!(
             "<{state} {} object owner={owner} count={count} at {object}>",

@@ -225,6 +225,16 @@ impl Walk<'_, '_> {
         Ok(self.mapping(object, &entries.pairs, entries.used, Pairs::Dict))
     }
 
+    /// `frozendict_repr`, Objects/dictobject.c.
+    pub(super) fn frozen_dict(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let inner = self.dict(object)?;
+        let prefix = format!("{}(", class.short_name());
+        if inner.repr == "{}" {
+            return Ok(Decoded::exact(format!("{prefix})")));
+        }
+        Ok(Self::wrapped(inner, &prefix, ")"))
+    }
+
     /// `deque_repr`, Modules/_collectionsmodule.c.
     pub(super) fn deque(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         if self.is_inside(object) {

@@ -308,7 +308,7 @@ impl Walk<'_, '_> {
         }
         let args = self.inspector.args(object)?;
         let (items, count) = self.inspector.tuple_items(args, 1)?;
-        let shown = match (items.first(), count) {
+        Ok(match (items.first(), count) {
             (Some(&only), 1) => {
                 let value = self.inner(object, only);
                 self.call(name, vec![(None, value)])
@@ -319,7 +319,71 @@ impl Walk<'_, '_> {
                 out.absorb(&value);
                 out
             }
+        })
+    }
+
+    /// `ImportError_repr`, from 3.15: as any exception's, with the module's name and path where they were given.
+    pub(super) fn import_error(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyImportErrorObject;
+        let mut out = self.exception(object, class)?;
+        if !inspector.layout.import_errors_show_their_names() {
+            return Ok(out);
+        }
+        for (keyword, field) in [("name", layout.name), ("path", layout.path)] {
+            let value = inspector.pointer(object, field)?;
+            if let (false, Some(open)) = (value.is_null(), out.repr.strip_suffix(')')) {
+                let value = self.inner(object, value);
+                let separator = if open.ends_with('(') { "" } else { ", " };
+                out.repr = format!("{open}{separator}{keyword}={})", value.repr);
+                out.absorb(&value);
+            }
+        }
+        Ok(out)
+    }
+
+    /// `BaseExceptionGroup_repr`, of later releases of 3.13 and from 3.14: the members as they are, in brackets where a
+    /// list of them was given; those of another sequence as its repr was then.
+    pub(super) fn exception_group(
+        &mut self,
+        object: Address,
+        class: &TypeInfo,
+    ) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyBaseExceptionGroupObject;
+        let name = class.short_name();
+        if self.is_inside(object) {
+            return Ok(Decoded::noted(format!("{name}(…)"), "it contains itself"));
+        }
+        let given = inspector.tuple_items(inspector.args(object)?, 2)?.0.get(1).copied();
+        let given = given.map(|given| inspector.type_of(given)).transpose()?;
+        let kept = if layout.excs_str.exists() {
+            inspector.pointer(object, layout.excs_str)?
+        } else {
+            Address::NULL
         };
-        Ok(shown)
+        let message = self.inner(object, inspector.non_null(object, layout.msg)?);
+        let members = self.inner(object, inspector.non_null(object, layout.excs)?);
+        let mut out = Decoded::default();
+        out.absorb(&message);
+        let shown = if !kept.is_null() {
+            inspector.string(kept)?
+        } else {
+            out.absorb(&members);
+            if given.as_ref().is_some_and(|given| given.is_list()) {
+                let items = members.repr.strip_prefix('(').and_then(|items| items.strip_suffix(')'));
+                let items = items.unwrap_or(&members.repr);
+                format!("[{}]", items.strip_suffix(',').unwrap_or(items))
+            } else {
+                members.repr
+            }
+        };
+        if !layout.excs_str.exists()
+            && !given.is_some_and(|given| matches!(given.name.as_str(), "list" | "tuple"))
+        {
+            out.note = Some("made of another sequence, whose repr was kept where no table says".to_owned());
+        }
+        out.repr = format!("{name}({}, {shown})", message.repr);
+        Ok(out)
     }
 }

@@ -1,5 +1,6 @@
 //! Small objects of C that stand for something else: context variables and their tokens, thread handles, proxies of
-//! weak references, `super`, foreign functions, time zones, matches of regular expressions.
+//! weak references, `super`, foreign functions, time zones, matches of regular expressions, sentinels, lazy imports,
+//! template strings.
 
 use super::text::{repr_bytes, repr_text};
 use super::types::MethodSource;
@@ -9,6 +10,8 @@ use crate::addr::Address;
 
 /// The most characters of a match that are read.
 const MAX_MATCH: u64 = 1 << 20;
+/// The longest chain of lazy imports from one another that is followed.
+const MAX_LAZY_IMPORTS: usize = 32;
 
 impl Walk<'_, '_> {
     /// `contextvar_tp_repr`, Python/context.c.
@@ -72,6 +75,83 @@ impl Walk<'_, '_> {
         let bound =
             name(layout.obj_type)?.map_or_else(|| "NULL".to_owned(), |name| format!("<{name} object>"));
         Ok(Decoded::exact(format!("<super: <class '{class}'>, {bound}>")))
+    }
+
+    /// `sentinel_repr`, Objects/sentinelobject.c.
+    pub(super) fn sentinel(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.SentinelObject;
+        let own = inspector.pointer(object, layout.repr)?;
+        let shown = if own.is_null() || !inspector.is_str_object(own)? {
+            inspector.non_null(object, layout.name)?
+        } else {
+            own
+        };
+        Ok(Decoded::exact(inspector.string(shown)?))
+    }
+
+    /// `lazy_import_repr`, Objects/lazyimportobject.c.
+    pub(super) fn lazy_import(&mut self, object: Address) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyLazyImportObject;
+        let from = inspector.non_null(object, layout.lz_from)?;
+        let name = if !inspector.is_str_object(from)? {
+            self.lazy_import_path(object, 0)?
+        } else if self.imports_names(object)? {
+            format!("{}...", inspector.string(from)?)
+        } else {
+            inspector.string(from)?
+        };
+        Ok(Decoded::exact(format!("<lazy_import '{name}'>")))
+    }
+
+    /// Whether it is a `from` import of some names: `lz_attr` is a tuple of them, or of no name, or null.
+    fn imports_names(&self, object: Address) -> Result<bool, Unreadable> {
+        let inspector = self.inspector;
+        match inspector.pointer(object, inspector.layout.structs.PyLazyImportObject.lz_attr)? {
+            Address::NULL => Ok(false),
+            names => Ok(!inspector.type_of(names)?.is_tuple() || inspector.length(names)? > 0),
+        }
+    }
+
+    /// `lazy_import_path`: what the import gives, which for `import a.b` is `a`. A name of a module is taken from the
+    /// lazy import of the module.
+    fn lazy_import_path(&self, object: Address, depth: usize) -> Result<String, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.PyLazyImportObject;
+        let from = inspector.non_null(object, layout.lz_from)?;
+        if inspector.is_str_object(from)? {
+            let module = inspector.string(from)?;
+            let whole = self.imports_names(object)?;
+            return Ok(module.split('.').next().filter(|_| !whole).map(str::to_owned).unwrap_or(module));
+        }
+        if depth >= MAX_LAZY_IMPORTS || inspector.type_of(from)?.name != "lazy_import" {
+            return Err(Unreadable::Nonsense { at: object, what: "a lazy import from no module".to_owned() });
+        }
+        let name = inspector.string(inspector.non_null(object, layout.lz_attr)?)?;
+        Ok(format!("{}.{name}", self.lazy_import_path(from, depth + 1)?))
+    }
+
+    /// `template_repr`, Objects/templateobject.c.
+    pub(super) fn template(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs.TemplateObject;
+        let mut parts = Vec::new();
+        for (name, field) in [("strings", layout.strings), ("interpolations", layout.interpolations)] {
+            parts.push((name.to_owned(), inspector.non_null(object, field)?));
+        }
+        Ok(self.fields(object, class.short_name(), &parts))
+    }
+
+    /// `interpolation_repr`, Objects/interpolationobject.c.
+    pub(super) fn interpolation(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+        let layout = &self.inspector.layout.structs.InterpolationObject;
+        let mut parts = Vec::new();
+        for field in [layout.value, layout.expression, layout.conversion, layout.format_spec] {
+            let part = self.inspector.non_null(object, field)?;
+            parts.push((None, self.part(object, part)));
+        }
+        Ok(self.call(class.short_name(), parts))
     }
 
     /// `PyCFuncPtr_repr`, Modules/_ctypes/_ctypes.c.

@@ -232,6 +232,18 @@ impl<'a> Inspector<'a> {
             .map_err(|_| Unreadable::Nonsense { at: object, what: format!("a container of {size} items") })
     }
 
+    /// The object that a frame's slot refers to; null where it refers to none. From 3.14 the slot is a `_PyStackRef`
+    /// (Include/internal/pycore_stackref.h): the lowest bit only says who owns the reference; what has the next bit set
+    /// is an int of the interpreter's own, or (3.15) a mark.
+    pub(crate) fn stack_reference(&self, slot: Address) -> Result<Address, Unreadable> {
+        let word = self.memory.pointer(slot)?;
+        Ok(match (self.layout.has_tagged_references(), word.0 & 3) {
+            (true, 1) => Address(word.0 & !3),
+            (true, 2 | 3) => Address::NULL,
+            _ => word,
+        })
+    }
+
     /// A pointer of an array of pointers.
     pub(crate) fn item(&self, array: Address, index: u64) -> Result<Address, Unreadable> {
         Ok(self.memory.pointer(array.element(index, 8))?)

@@ -111,6 +111,12 @@ impl Walk<'_, '_> {
             ("argparse", "_AttributeHolder.__repr__") => return self.parsed_arguments(object, class),
             ("os", "_Environ.__repr__") => return self.environment(object, class),
             ("ipaddress", method) => return self.network_address(object, class, method),
+            ("annotationlib", "ForwardRef.__repr__") => {
+                match self.forward_reference(object, &attributes()?)? {
+                    Some(decoded) => decoded,
+                    None => return Ok(None),
+                }
+            }
             ("socket", "socket.__repr__") => return self.socket(object, class, function).map(Some),
             _ => return Ok(None),
         };

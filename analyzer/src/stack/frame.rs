@@ -7,9 +7,11 @@ use crate::layout::FrameModel;
 use crate::object::Unreadable;
 use std::collections::HashSet;
 
-/// `FRAME_OWNED_BY_GENERATOR` and `FRAME_OWNED_BY_CSTACK`, Include/internal/pycore_frame.h.
+/// `FRAME_OWNED_BY_GENERATOR`, Include/internal/pycore_frame.h.
 const OWNED_BY_GENERATOR: u64 = 1;
-const OWNED_BY_CSTACK: u64 = 3;
+/// The first of the owners whose frames Python does not show: `FRAME_OWNED_BY_CSTACK` in 3.12 and 3.13,
+/// `FRAME_OWNED_BY_INTERPRETER` from 3.14.
+const OWNED_BY_INTERPRETER: u64 = 3;
 /// What a frame costs, in entries of containers.
 pub(super) const FRAME_COST: u64 = 64;
 /// The most frames of one thread that are followed.
@@ -121,7 +123,7 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs.PyInterpreterFrame;
         let owner = inspector.uint(at, layout.owner)?;
-        if owner >= OWNED_BY_CSTACK {
+        if owner >= OWNED_BY_INTERPRETER {
             return Ok(None);
         }
         let mut frame = self.interpreter_frame(at)?;
@@ -140,7 +142,7 @@ impl Stacks<'_, '_> {
         let layout = &inspector.layout.structs.PyInterpreterFrame;
         let code = if layout.f_executable.exists() { layout.f_executable } else { layout.f_code };
         let instruction = if layout.instr_ptr.exists() { layout.instr_ptr } else { layout.prev_instr };
-        let code = inspector.non_null(at, code)?;
+        let code = inspector.stack_reference(inspector.field_address(at, code)?)?;
         let instruction = inspector.pointer(at, instruction)?;
         Ok(RawFrame {
             address: at,

@@ -77,7 +77,7 @@ impl Stacks<'_, '_> {
             let place = entry.depth.checked_sub(1).filter(|place| saving_places.contains(place));
             if let Some(place) = place.filter(|&place| place < stack_size && !places.contains(&place)) {
                 places.push(place);
-                saved.push(inspector.item(stack, place)?);
+                saved.push(inspector.stack_reference(stack.element(place, 8))?);
             }
         }
         Ok(saved)

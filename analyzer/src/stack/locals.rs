@@ -50,7 +50,7 @@ impl Stacks<'_, '_> {
     fn namespace(&self, names: Address) -> Result<Vec<(String, Address)>, Unreadable> {
         let inspector = self.inspector;
         let class = inspector.type_of(names)?;
-        if !class.is_dict() {
+        if !class.is_dict() && class.name != "frozendict" {
             return Err(Unreadable::Nonsense {
                 at: names,
                 what: format!("a namespace of type {}", class.name),
@@ -77,7 +77,7 @@ impl Stacks<'_, '_> {
     /// What a slot's variable is bound to; `None` where it is not bound.
     fn bound(&self, slot: Address, kind: LocalKind) -> Result<Option<Address>, Unreadable> {
         let inspector = self.inspector;
-        let mut value = inspector.memory.pointer(slot)?;
+        let mut value = inspector.stack_reference(slot)?;
         // A cell's slot holds the bare argument until the function has made the cell (`MAKE_CELL`, from 3.11).
         let shared = matches!(kind, LocalKind::Cell | LocalKind::Free);
         if !value.is_null() && self.is_cell_for_sure(kind) {

@@ -72,7 +72,8 @@ impl Width {
     }
 }
 
-fn half(bits: u16) -> f64 {
+/// The number in a half: IEEE 754's binary16.
+pub(in crate::object) fn half(bits: u16) -> f64 {
     let significand = f64::from(bits & 0x3ff);
     let magnitude = match bits >> 10 & 0x1f {
         0 => significand * 2f64.powi(-24),

@@ -14,6 +14,7 @@ mod time;
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
 use crate::layout::{LayoutRegistry, PackageLayout};
+pub(super) use float::half;
 use style::Style;
 
 /// What is known of the numpy of the process; read once, when the first of its objects is met.
