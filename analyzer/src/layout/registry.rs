@@ -118,8 +118,11 @@ impl LayoutRegistry {
         LayoutRegistry {
             entries: built_in![
                 "cpython-3.15-lp64",
+                "cpython-3.15t-lp64",
                 "cpython-3.14-lp64",
+                "cpython-3.14t-lp64",
                 "cpython-3.13-lp64",
+                "cpython-3.13t-lp64",
                 "cpython-3.12-lp64",
                 "cpython-3.11-lp64",
                 "cpython-3.10-lp64",
