@@ -130,7 +130,7 @@ impl LayoutRegistry {
                 "cpython-3.8-lp64",
                 "cpython-3.7-lp64",
             ],
-            packages: packages!["numpy": "numpy-2-lp64", "numpy": "numpy-1-lp64"],
+            packages: packages!["numpy": "numpy-2-lp64", "numpy": "numpy-2t-lp64", "numpy": "numpy-1-lp64"],
         }
     }
 
