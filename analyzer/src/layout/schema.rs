@@ -419,6 +419,16 @@ schema! {
         flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",
     }
 
+    /// `mi_segment_t` of mimalloc, Include/internal/mimalloc/mimalloc/types.h.
+    MiSegment("mi_segment_s") of "mimalloc" {
+        segment_size, used, segment_slices, segment_info_slices, slice_entries, slices,
+    }
+    /// `mi_page_t` of mimalloc, which `mi_slice_t` is too, as free-threaded builds have it.
+    MiPage("mi_page_s") of "mimalloc" {
+        slice_count, capacity, free, local_free, used, block_size = "block_size" | "xblock_size", page_start,
+        heap_tag = "heap_tag" | "tag", xthread_free,
+    }
+
     /// `PyArrayObject_fields` of numpy, numpy/ndarraytypes.h; the same in numpy 1 and 2.
     PyArrayObject("PyArrayObject_fields") of "numpy" { data, nd, dimensions, strides, base, descr, flags }
     /// `PyArray_Descr` of numpy 1, `_PyArray_LegacyDescr` of numpy 2, numpy/ndarraytypes.h: a `numpy.dtype`. Up to

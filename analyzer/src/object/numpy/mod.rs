@@ -42,7 +42,12 @@ impl Inspector<'_> {
 /// Whether the table is for builds of CPython whose objects begin as those of `layout` do: an array's first field is
 /// directly behind its `PyObject`.
 fn begins_with_a_head_of(table: &PackageLayout, layout: &Layout) -> bool {
-    table.structs.PyArrayObject.data.place.is_some_and(|place| place.offset == layout.structs.PyObject.size_of)
+    table
+        .structs
+        .PyArrayObject
+        .data
+        .place
+        .is_some_and(|place| place.offset == layout.structs.PyObject.size_of)
 }
 
 impl Numpy {
