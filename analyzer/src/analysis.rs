@@ -169,7 +169,7 @@ fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Py
     report::Python {
         implementation: "cpython".to_owned(),
         version: found.fit.version.clone().unwrap_or_else(|| format!("{major}.{minor}")),
-        free_threaded: found.fit.free_threaded,
+        free_threaded: found.layout.free_threaded,
         debug_build: found.fit.debug_build,
         layout: found.layout.name.clone(),
         evidence: found.evidence.clone(),

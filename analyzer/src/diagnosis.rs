@@ -1,6 +1,6 @@
 //! Why the process died or hangs: one line that a person can act on, from what the report holds.
 
-use crate::report::{Diagnosis, Exception, Frame, FrameKind, Report, Signal, Thread};
+use crate::report::{Attachment, Diagnosis, Exception, Frame, FrameKind, Report, Signal, Thread};
 use crate::runtime::NotFound;
 
 /// Signals that ask a process to end or to leave a core, rather than tell of its own fault, Linux numbers.
@@ -47,7 +47,7 @@ pub(crate) fn explain(problem: &NotFound) -> String {
             libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
             .to_owned(),
         NotFound::Unsupported { what } => {
-            format!("the process runs {what}, which pycore cannot read; it reads CPython 3.7 to 3.13 with a GIL")
+            format!("the process runs {what}, which pycore cannot read; it reads CPython 3.7 to 3.13")
         }
         NotFound::NoLayout { version, why, .. } => format!(
             "a CPython {}was found, but no layout table fits it ({why}). Make one from an interpreter of the same \
@@ -120,7 +120,15 @@ fn headline(exception: &Exception) -> String {
 }
 
 /// Who holds the global interpreter lock, and how many wait for it; nothing where the one thread shown first has it.
+/// Where it is disabled, how many threads ran.
 fn gil(report: &Report) -> Option<String> {
+    let interpreters = report.python.iter().flat_map(|python| &python.interpreters);
+    if interpreters.clone().any(|interpreter| interpreter.gil_enabled == Some(false)) {
+        let states = || report.threads.iter().filter_map(|thread| thread.attachment);
+        let attached = states().filter(|&state| state == Attachment::Attached).count();
+        let could = format!("{attached} of {} threads could run Python code at once", states().count());
+        return Some(format!("free-threaded, without a GIL: {could}"));
+    }
     let holder = report.threads.iter().find(|thread| thread.holds_gil == Some(true));
     let waiting = report.threads.iter().filter(|thread| thread.waiting_for_gil == Some(true)).count();
     let waiting = match waiting {

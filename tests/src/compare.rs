@@ -132,7 +132,7 @@ fn compare_python(c: &mut Comparison, truth: &Truth, report: &Json) {
     let python = field(report, "python");
     c.expect("python", python, "implementation", "cpython");
     c.expect("python", python, "version", truth.python.version.as_str());
-    c.expect("python", python, "free_threaded", false);
+    c.expect("python", python, "free_threaded", truth.python.free_threaded);
     c.expect("python", python, "debug_build", truth.python.debug_build);
     if list(python, "evidence").is_empty() {
         c.differ("python.evidence".to_owned(), "how it was found", "nothing");
@@ -186,6 +186,8 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
                     c.expect(&path, found, name, expected);
                 }
             }
+            let attachment = thread.attached.map(|attached| if attached { "attached" } else { "detached" });
+            c.expect(&path, found, "attachment", attachment);
             let outermost = list(found, "frames").iter().rfind(|frame| *field(frame, "kind") == "python");
             if outermost.is_some_and(|frame| *field(frame, "is_entry") != true) {
                 c.differ(format!("{path}.frames[outermost].is_entry"), "true", "not");

@@ -35,6 +35,9 @@ pub struct Python {
     /// Whether it was built with `--with-pydebug`.
     #[serde(default)]
     pub debug_build: bool,
+    /// Whether it was built with `--disable-gil`.
+    #[serde(default)]
+    pub free_threaded: bool,
 }
 
 /// The signal that ended the process.
@@ -61,6 +64,9 @@ pub struct Thread {
     pub main: bool,
     /// Whether it holds the GIL when the process dies.
     pub holds_gil: bool,
+    /// Whether it may run Python code when the process dies, in free-threaded builds.
+    #[serde(default)]
+    pub attached: Option<bool>,
     /// Whether it waits for the GIL when the process dies; nothing where it may have woken since it was looked at.
     #[serde(default)]
     pub waiting_for_gil: Option<bool>,

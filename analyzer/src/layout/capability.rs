@@ -62,8 +62,8 @@ pub enum InstanceDictModel {
     ValuesAndDict,
     /// 3.12: `PyDictOrValues`, one slot 3 words before the object; odd (plus 1) for values.
     DictOrValues,
-    /// From 3.13: values within the object behind `tp_basicsize` where `Py_TPFLAGS_INLINE_VALUES`; the dict 3 words
-    /// before the object.
+    /// From 3.13: values within the object behind `tp_basicsize` where `Py_TPFLAGS_INLINE_VALUES`; the dict
+    /// [`Layout::managed_dict_words`] before the object.
     Inline,
 }
 
@@ -140,6 +140,12 @@ impl Layout {
     /// Whether the slots of frames hold a `_PyStackRef`, a pointer with a tag in its 2 low bits: from 3.14.
     pub fn has_tagged_references(&self) -> bool {
         self.structs.PyInterpreterFrame.stackpointer.exists()
+    }
+
+    /// How far before an object its managed dict pointer lies, in words: from 3.11 on two words more where a `PyGC_Head`
+    /// is between them (`MANAGED_DICT_OFFSET`, Include/internal/pycore_object.h).
+    pub fn managed_dict_words(&self) -> u64 {
+        if self.structs.PyObject.ob_gc_bits.exists() { 1 } else { 3 }
     }
 
     /// How a code object names its variables.

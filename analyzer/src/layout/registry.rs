@@ -96,7 +96,7 @@ macro_rules! built_in {
 }
 
 macro_rules! packages {
-    ($($package:literal: $name:literal),*) => {
+    ($($package:literal: $name:literal),* $(,)?) => {
         vec![$( PackageEntry {
             name: $name,
             package: $package,
@@ -118,8 +118,11 @@ impl LayoutRegistry {
         LayoutRegistry {
             entries: built_in![
                 "cpython-3.15-lp64",
+                "cpython-3.15t-lp64",
                 "cpython-3.14-lp64",
+                "cpython-3.14t-lp64",
                 "cpython-3.13-lp64",
+                "cpython-3.13t-lp64",
                 "cpython-3.12-lp64",
                 "cpython-3.11-lp64",
                 "cpython-3.10-lp64",
@@ -127,7 +130,13 @@ impl LayoutRegistry {
                 "cpython-3.8-lp64",
                 "cpython-3.7-lp64",
             ],
-            packages: packages!["numpy": "numpy-2-lp64", "numpy": "numpy-1-lp64"],
+            packages: packages![
+                "numpy": "numpy-2-lp64",
+                "numpy": "numpy-2t-lp64",
+                "numpy": "numpy-1-lp64",
+                "mimalloc": "mimalloc-2.5-lp64",
+                "mimalloc": "mimalloc-2.1-lp64",
+            ],
         }
     }
 
@@ -155,7 +164,7 @@ impl LayoutRegistry {
 
     /// The tables of packages. Which of a package's tables fits is seen by the sizes of its types: `PyArrayDescr` is
     /// as large as `tp_basicsize` of the type of a dtype (`numpy.dtypes.Float64DType`, from 1.20), 96 bytes in numpy
-    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88.
+    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88. mimalloc's are for free-threaded builds.
     pub fn packages(&self) -> &[PackageEntry] {
         &self.packages
     }

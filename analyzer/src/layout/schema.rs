@@ -174,16 +174,17 @@ schema! {
         threads_main = "threads.main",
         gc_collecting = "gc.collecting",
         gil = "ceval.gil",
+        stop_requester = "stoptheworld.requester",
     }
-    /// `struct _gil_runtime_state`, Include/internal/pycore_gil.h.
+    /// `struct _gil_runtime_state`, Include/internal/pycore_gil.h. Only free-threaded builds have `enabled`.
     GilRuntimeState("_gil_runtime_state") {
         locked = "locked._value" | "locked",
-        last_holder = "last_holder._value" | "last_holder", cond, mutex,
+        last_holder = "last_holder._value" | "last_holder", cond, mutex, enabled,
     }
     /// `PyThreadState`, Include/cpython/pystate.h.
     PyThreadState("PyThreadState", "_ts") {
         prev, next, interp, frame, cframe, current_frame, thread_id, native_thread_id, id,
-        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info,
+        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info, state,
     }
     /// `_PyErr_StackItem`, Include/cpython/pystate.h.
     PyErrStackItem("_PyErr_StackItem", "_err_stackitem") { exc_type, exc_value, exc_traceback, previous_item }
@@ -192,7 +193,7 @@ schema! {
     /// `_PyInterpreterFrame`, from 3.11, Include/internal/pycore_frame.h.
     PyInterpreterFrame("_PyInterpreterFrame") {
         f_code, f_executable, f_func = "f_func" | "f_funcobj", f_globals, f_locals, previous,
-        prev_instr, instr_ptr, stacktop, stackpointer, is_entry, owner, localsplus,
+        prev_instr, instr_ptr, stacktop, stackpointer, is_entry, owner, tlbc_index, localsplus,
     }
     /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
     PyFrameObject("PyFrameObject", "_frame") {
@@ -205,8 +206,11 @@ schema! {
     PyCodeObject("PyCodeObject") {
         co_argcount, co_kwonlyargcount, co_nlocals, co_flags, co_firstlineno, co_code, co_exceptiontable, co_stacksize, co_varnames, co_cellvars,
         co_freevars, co_cell2arg, co_nlocalsplus, co_localsplusnames, co_localspluskinds, co_filename, co_name,
-        co_qualname, co_lnotab, co_linetable, co_code_adaptive, _co_firsttraceable,
+        co_qualname, co_lnotab, co_linetable, co_code_adaptive, co_tlbc, _co_firsttraceable,
     }
+    /// `_PyCodeArray`, of free-threaded builds from 3.14 on, Include/cpython/code.h: copies of the instructions, one for
+    /// each thread that runs them.
+    PyCodeArray("_PyCodeArray") { size, entries }
     /// `PyCellObject`, Include/cellobject.h.
     PyCellObject("PyCellObject") { ob_ref }
     /// `PyGenObject`, of generators, coroutines and asynchronous generators alike, Include/cpython/genobject.h.
@@ -214,8 +218,8 @@ schema! {
     /// `PyTracebackObject`, Include/cpython/traceback.h.
     PyTracebackObject("PyTracebackObject", "_traceback") { tb_next, tb_frame, tb_lasti, tb_lineno }
 
-    /// `PyObject`, Include/object.h.
-    PyObject("PyObject", "_object") { ob_refcnt, ob_type }
+    /// `PyObject`, Include/object.h. Free-threaded builds have `ob_gc_bits` instead of a `PyGC_Head` before the object.
+    PyObject("PyObject", "_object") { ob_refcnt, ob_gc_bits, ob_type }
     /// `PyVarObject`, Include/object.h.
     PyVarObject("PyVarObject") { ob_size }
     /// `PyTypeObject`, Include/cpython/object.h.
@@ -413,6 +417,16 @@ schema! {
     /// `PyDecObject`, Modules/_decimal/_decimal.c, with its `mpd_t`.
     PyDecObject("PyDecObject") {
         flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",
+    }
+
+    /// `mi_segment_t` of mimalloc, Include/internal/mimalloc/mimalloc/types.h.
+    MiSegment("mi_segment_s") of "mimalloc" {
+        segment_size, used, segment_slices, segment_info_slices, slice_entries, slices,
+    }
+    /// `mi_page_t` of mimalloc, which `mi_slice_t` is too, as free-threaded builds have it.
+    MiPage("mi_page_s") of "mimalloc" {
+        slice_count, capacity, free, local_free, used, block_size = "block_size" | "xblock_size", page_start,
+        heap_tag = "heap_tag" | "tag", xthread_free,
     }
 
     /// `PyArrayObject_fields` of numpy, numpy/ndarraytypes.h; the same in numpy 1 and 2.

@@ -34,7 +34,7 @@ impl Inspector<'_> {
             Ok(InstanceDict::Values { keys: self.non_null(class.address, keys)?, values })
         };
         // Include/internal/pycore_object.h: `_PyObject_ManagedDictPointer` and its relatives.
-        let slot = object.sub(3 * WORD);
+        let slot = object.sub(self.layout.managed_dict_words() * WORD);
         match self.layout.instance_dict_model() {
             InstanceDictModel::DictOffset => self.dict_at_offset(object, class),
             InstanceDictModel::ValuesAndDict => {

@@ -18,6 +18,7 @@ mod files;
 mod handles;
 mod inspector;
 mod logging;
+mod mimalloc;
 mod network;
 mod numbers;
 mod numpy;

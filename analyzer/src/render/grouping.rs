@@ -1,7 +1,7 @@
 //! What is said once for many: threads in the same place, gaps of the same kind.
 
 use crate::addr::Address;
-use crate::report::{Frame, Gap, NativeLocation, Thread};
+use crate::report::{Attachment, Frame, Gap, NativeLocation, Thread};
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -28,6 +28,7 @@ struct Place<'a> {
     python: bool,
     interpreter: (Option<usize>, Option<i64>),
     waiting_for_gil: bool,
+    attachment: Option<Attachment>,
     native: Option<(Option<&'a str>, Option<Address>)>,
     frames: Vec<FramePlace<'a>>,
 }
@@ -47,6 +48,7 @@ fn place(thread: &Thread) -> Option<Place<'_>> {
         python: thread.python,
         interpreter: (thread.runtime, thread.interpreter),
         waiting_for_gil: thread.waiting_for_gil == Some(true),
+        attachment: thread.attachment,
         native: thread.native_location.as_ref().filter(|_| !thread.python).map(native_place),
         frames: thread.frames.iter().map(frame_place).collect(),
     })

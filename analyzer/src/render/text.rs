@@ -7,7 +7,9 @@ use crate::render::printer::Printer;
 use crate::render::sanitize::line;
 use crate::render::shown::Shown;
 use crate::render::stack;
-use crate::report::{Exception, Process, Python, Report, Signal, Source, SourceFormat, Thread};
+use crate::report::{
+    Attachment, Exception, Interpreter, Process, Python, Report, Signal, Source, SourceFormat, Thread,
+};
 use std::io::{self, Write};
 
 /// How the text looks.
@@ -122,7 +124,9 @@ pub(crate) fn python<W: Write>(p: &mut Printer<W>, python: &Python, number: Opti
         text = format!("#{number} {text}");
     }
     if python.free_threaded {
-        text.push_str(", free-threaded");
+        let enabled = |interpreter: &Interpreter| interpreter.gil_enabled == Some(true);
+        let all_enabled = python.interpreters.iter().all(enabled) && !python.interpreters.is_empty();
+        text.push_str(if all_enabled { ", free-threaded with the GIL enabled" } else { ", free-threaded" });
     }
     if python.debug_build {
         text.push_str(", debug build");
@@ -214,6 +218,8 @@ fn title(group: &[&Thread], first: &Thread) -> String {
         (first.main, "main"),
         (first.holds_gil == Some(true), "holds the GIL"),
         (first.waiting_for_gil == Some(true), "waiting for the GIL"),
+        (first.attachment == Some(Attachment::Attached), "attached"),
+        (first.attachment == Some(Attachment::ShuttingDown), "shutting down"),
         (first.collecting_garbage == Some(true), "collecting garbage"),
         (!first.python, "no Python"),
     ];
@@ -459,6 +465,7 @@ Warning: the file ends early
             id: Some(1),
             main: false,
             thread_count: 2,
+            gil_enabled: None,
             last_exception: Some(exception(1, "ValueError", "v")),
         });
         let text = shown(&report);

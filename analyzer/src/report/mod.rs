@@ -148,6 +148,9 @@ pub struct Interpreter {
     pub main: bool,
     /// How many thread states it holds.
     pub thread_count: usize,
+    /// In free-threaded builds: whether it runs with a global interpreter lock nevertheless.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gil_enabled: Option<bool>,
     /// `sys.last_exc` (or `sys.last_value`): the last exception that reached the top unhandled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_exception: Option<Exception>,
@@ -172,7 +175,7 @@ pub struct Thread {
     pub crashed: bool,
     /// Whether it is the thread that initialised the interpreter.
     pub main: bool,
-    /// Whether it held the global interpreter lock.
+    /// Whether it held the global interpreter lock; none does where it is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holds_gil: Option<bool>,
     /// Whether it waited for the global interpreter lock.
@@ -181,6 +184,9 @@ pub struct Thread {
     /// Whether it ran the cyclic garbage collector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collecting_garbage: Option<bool>,
+    /// In free-threaded builds: whether it may run Python code, which several threads may at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<Attachment>,
     /// `false` for a native thread that holds no Python thread state.
     pub python: bool,
     /// Where the processor was in this thread.
@@ -191,6 +197,20 @@ pub struct Thread {
     /// What is being raised and handled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exceptions: Option<ThreadExceptions>,
+}
+
+/// How a thread state is tied to its interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attachment {
+    /// It may run Python code and use objects.
+    Attached,
+    /// It waits or computes without Python.
+    Detached,
+    /// It is detached, and has to stay so while another thread has stopped all.
+    Suspended,
+    /// Its interpreter ends, and it can never run Python code again.
+    ShuttingDown,
 }
 
 /// The place of an instruction pointer.

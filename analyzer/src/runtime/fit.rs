@@ -28,8 +28,6 @@ pub struct Fit {
     pub version_at: Option<Address>,
     /// Whether `sys` has what only builds with `--with-pydebug` have.
     pub debug_build: bool,
-    /// `sys.abiflags` has a `t`.
-    pub free_threaded: bool,
     /// Where the `thread_id` of each thread state lies: the same for all tables that take it for one.
     pub threads: HashSet<Address>,
     /// Whether a list of interpreters or thread states could not be followed to its end.
@@ -166,9 +164,8 @@ fn judge_sys(inspector: &Inspector<'_>, state: &InterpreterState, fit: &mut Fit)
     fit.version = Some(hexversion.to_string());
     fit.version_at = Some(version);
     fit.debug_build = inspector.dict_get(state.sysdict, "gettotalrefcount")?.is_some();
-    fit.free_threaded = match inspector.dict_get(state.sysdict, "abiflags")? {
-        Some(flags) => inspector.string(flags)?.contains('t'),
-        None => false,
-    };
+    if let Some(flags) = inspector.dict_get(state.sysdict, "abiflags")? {
+        fit.check(inspector.string(flags)?.contains('t') == inspector.layout.free_threaded);
+    }
     Ok(())
 }

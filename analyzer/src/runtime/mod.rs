@@ -226,12 +226,7 @@ fn understand(
         Err(DebugOffsetsError::UnknownVersion(version)) => u32::try_from(*version).ok().map(HexVersion),
         Err(_) => None,
     };
-    if let Ok(offsets) = &offsets
-        && offsets.free_threaded
-    {
-        let version = HexVersion(offsets.hexversion);
-        return Err(NotFound::Unsupported { what: format!("CPython {version} built with --disable-gil") });
-    }
+    let free_threaded = offsets.as_ref().ok().map(|offsets| offsets.free_threaded);
     let hint = told.map(HexVersion::python).or(candidate.version);
     let mut best: Option<Runtime> = None;
     let mut why = None;
@@ -240,6 +235,9 @@ fn understand(
         registry.entries().iter().filter(|entry| hint.is_some_and(|hint| entry.target.python != hint));
     // Where debug offsets tell the version, tables of other versions cannot be right.
     for entry in by_hint.chain(others.take_while(|_| told.is_none())) {
+        if free_threaded.is_some_and(|free_threaded| entry.target.free_threaded != free_threaded) {
+            continue;
+        }
         let Ok(table) = entry.layout() else { continue };
         let mut layout = table.clone();
         let mut evidence = vec![candidate.evidence.clone()];

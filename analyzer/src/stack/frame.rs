@@ -147,13 +147,31 @@ impl Stacks<'_, '_> {
         Ok(RawFrame {
             address: at,
             code,
-            last_instruction: instruction.0.wrapping_sub(self.code(code)?.instructions.0) as i64,
+            last_instruction: instruction.0.wrapping_sub(self.instructions(at, code)?.0) as i64,
             line: None,
             slots: inspector.field_address(at, layout.localsplus)?,
             names: inspector.pointer(at, layout.f_locals)?,
             in_generator: inspector.uint(at, layout.owner)? == OWNED_BY_GENERATOR,
             is_entry: None,
         })
+    }
+
+    /// Where the instructions start that a frame executes. Free-threaded builds have copies of them from 3.14 on, one for
+    /// each thread (`_PyFrame_GetBytecode`, Include/internal/pycore_interpframe.h).
+    fn instructions(&self, frame: Address, code: Address) -> Result<Address, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        let own = self.code(code)?.instructions;
+        if !layout.PyInterpreterFrame.tlbc_index.exists() {
+            return Ok(own);
+        }
+        let index = inspector.int(frame, layout.PyInterpreterFrame.tlbc_index)?;
+        let copies = inspector.non_null(code, layout.PyCodeObject.co_tlbc)?;
+        let count = inspector.int(copies, layout.PyCodeArray.size)?;
+        let index = u64::try_from(index).ok().filter(|_| index < count).ok_or_else(|| {
+            Unreadable::Nonsense { at: frame, what: format!("copy {index} of {count} of the instructions") }
+        })?;
+        inspector.item(inspector.field_address(copies, layout.PyCodeArray.entries)?, index)
     }
 
     /// A `PyFrameObject`, as tracebacks hold them.

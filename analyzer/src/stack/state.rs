@@ -3,11 +3,16 @@
 use crate::addr::Address;
 use crate::layout::GilModel;
 use crate::object::{Inspector, Unreadable};
+use crate::report::Attachment;
 use std::collections::HashSet;
 
 /// The most interpreters of a runtime, and threads of an interpreter, that are followed.
 const MAX_INTERPRETERS: usize = 10_000;
 const MAX_THREADS: usize = 100_000;
+
+/// `_Py_THREAD_DETACHED` and its neighbours, Include/internal/pycore_pystate.h.
+const ATTACHMENTS: [Attachment; 4] =
+    [Attachment::Detached, Attachment::Attached, Attachment::Suspended, Attachment::ShuttingDown];
 
 /// A `PyThreadState`.
 #[derive(Clone, Debug)]
@@ -204,7 +209,29 @@ fn thread_states(
     threads
 }
 
-/// The thread state that holds the global interpreter lock of an interpreter; null where it is free.
+/// Whether the global interpreter lock of an interpreter is in use: always, but in free-threaded builds, where it can be
+/// enabled at run time.
+pub(crate) fn gil_is_enabled(inspector: &Inspector<'_>, gil: Address) -> Result<bool, Unreadable> {
+    let enabled = inspector.layout.structs.GilRuntimeState.enabled;
+    Ok(!enabled.exists() || inspector.int(gil, enabled)? != 0)
+}
+
+/// Whether a thread may run Python code, in free-threaded builds; `None` in others, where the GIL tells.
+pub(crate) fn attachment(
+    inspector: &Inspector<'_>,
+    thread: Address,
+) -> Result<Option<Attachment>, Unreadable> {
+    if !inspector.layout.free_threaded {
+        return Ok(None);
+    }
+    let state = inspector.uint(thread, inspector.layout.structs.PyThreadState.state)?;
+    let known = usize::try_from(state).ok().and_then(|state| ATTACHMENTS.get(state));
+    known
+        .map(|&known| Some(known))
+        .ok_or_else(|| Unreadable::Nonsense { at: thread, what: format!("{state} is no state of a thread") })
+}
+
+/// The thread state that holds the global interpreter lock of an interpreter; null where it is free or disabled.
 pub(crate) fn gil_holder(
     inspector: &Inspector<'_>,
     roots: &Roots,
@@ -214,7 +241,7 @@ pub(crate) fn gil_holder(
     match inspector.layout.gil_model() {
         GilModel::Interpreter => {
             let gil = gil(inspector, roots, interpreter)?;
-            if inspector.int(gil, layout.GilRuntimeState.locked)? == 1 {
+            if gil_is_enabled(inspector, gil)? && inspector.int(gil, layout.GilRuntimeState.locked)? == 1 {
                 inspector.pointer(gil, layout.GilRuntimeState.last_holder)
             } else {
                 Ok(Address::NULL)
@@ -252,17 +279,39 @@ pub(crate) fn is_gil_futex(inspector: &Inspector<'_>, gil: Address, futex: Addre
     })
 }
 
-/// Whether the cyclic garbage collector of an interpreter runs.
-pub(crate) fn is_collecting(
+/// Who runs the cyclic garbage collector of an interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collector {
+    /// Nobody: it does not run.
+    Nobody,
+    /// This thread state.
+    Thread(Address),
+    /// One of several that could.
+    OneOfSeveral,
+}
+
+/// Who runs the cyclic garbage collector of an interpreter: who holds the GIL; in free-threaded builds who has stopped
+/// all others, which the collector does while it looks for garbage but not while it runs finalizers.
+pub(crate) fn collector(
     inspector: &Inspector<'_>,
     roots: &Roots,
-    interpreter: Address,
-) -> Result<bool, Unreadable> {
+    interpreter: &InterpreterState,
+) -> Result<Collector, Unreadable> {
     let layout = &inspector.layout.structs;
     let collecting = if layout.PyInterpreterState.gc_collecting.exists() {
-        inspector.int(interpreter, layout.PyInterpreterState.gc_collecting)?
+        inspector.int(interpreter.address, layout.PyInterpreterState.gc_collecting)?
     } else {
         inspector.int(roots.known_runtime()?, layout.PyRuntimeState.gc_collecting)?
     };
-    Ok(collecting != 0)
+    if collecting == 0 {
+        return Ok(Collector::Nobody);
+    }
+    if !inspector.layout.free_threaded {
+        return Ok(Collector::Thread(gil_holder(inspector, roots, interpreter.address)?));
+    }
+    if let [only] = interpreter.threads.as_slice() {
+        return Ok(Collector::Thread(only.address));
+    }
+    let requester = inspector.pointer(interpreter.address, layout.PyInterpreterState.stop_requester)?;
+    Ok(if requester.is_null() { Collector::OneOfSeveral } else { Collector::Thread(requester) })
 }

@@ -2,7 +2,10 @@
 
 use super::Stacks;
 use super::frame::RawFrame;
-use super::state::{InterpreterState, Roots, ThreadState, gil, gil_holder, is_collecting, is_gil_futex};
+use super::state::{
+    Collector, InterpreterState, Roots, ThreadState, attachment, collector, gil, gil_holder, gil_is_enabled,
+    is_gil_futex,
+};
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Module, NativeThread, ProcessInfo};
@@ -24,6 +27,13 @@ pub fn interpreters(
             id: state.id,
             main: main.as_ref().map_or(state.id == Some(0), |&main| main == state.address),
             thread_count: state.threads.len(),
+            gil_enabled: inspector
+                .layout
+                .free_threaded
+                .then(|| {
+                    gil(inspector, roots, state.address).and_then(|gil| gil_is_enabled(inspector, gil)).ok()
+                })
+                .flatten(),
             last_exception: last_exception(stacks, state.sysdict),
         })
         .collect()
@@ -118,9 +128,9 @@ struct InterpreterFacts {
     main_thread: Option<u64>,
     /// The `struct _gil_runtime_state`.
     gil: Option<Address>,
-    /// The thread state that holds the GIL, null where it is free.
+    /// The thread state that holds the GIL, null where it is free or disabled.
     gil_holder: Option<Address>,
-    collecting: Option<bool>,
+    collector: Option<Collector>,
 }
 
 impl InterpreterFacts {
@@ -138,7 +148,7 @@ impl InterpreterFacts {
             main_thread: known(inspector, "the main thread", main_thread),
             gil: known(inspector, "the GIL", gil(inspector, roots, state.address)),
             gil_holder: known(inspector, "the holder of the GIL", holder),
-            collecting: known(inspector, "the collector", is_collecting(inspector, roots, state.address)),
+            collector: known(inspector, "the collector", collector(inspector, roots, state)),
         }
     }
 }
@@ -169,10 +179,17 @@ fn python_thread(
         waiting_for_gil: native.zip(interpreter.gil).map(|(native, gil)| {
             native.futex.is_some_and(|futex| is_gil_futex(stacks.inspector, gil, futex))
         }),
-        collecting_garbage: interpreter
-            .collecting
-            .zip(holds_gil)
-            .map(|(collecting, holds)| collecting && holds),
+        collecting_garbage: match interpreter.collector {
+            Some(Collector::Nobody) => Some(false),
+            Some(Collector::Thread(collecting)) => Some(collecting == thread.address),
+            Some(Collector::OneOfSeveral) | None => None,
+        },
+        attachment: attachment(stacks.inspector, thread.address).unwrap_or_else(|error| {
+            stacks
+                .inspector
+                .note_gap(error.gap(format!("the state of the thread state at {}", thread.address)));
+            None
+        }),
         python: true,
         native_location: native.and_then(|native| location(native, &process.modules)),
         frames,
@@ -239,6 +256,7 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
         holds_gil: None,
         waiting_for_gil: None,
         collecting_garbage: None,
+        attachment: None,
         python: false,
         native_location: location.clone(),
         frames: location

@@ -112,6 +112,7 @@ pub fn extract(files: &[PathBuf], interpreter: &Interpreter) -> Result<Layout, E
     let mut layout = Layout::new(interpreter.name.clone(), (*major, *minor), interpreter.unicode.clone());
     layout.push_exc_info = interpreter.push_exc_info;
     (layout.structs, layout.provenance) = structs(files, version, None)?;
+    layout.free_threaded = layout.structs.PyObject.ob_gc_bits.exists();
     Ok(layout)
 }
 

@@ -13,7 +13,7 @@ mod time;
 
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
-use crate::layout::{LayoutRegistry, PackageLayout};
+use crate::layout::{Layout, LayoutRegistry, PackageLayout};
 pub(super) use float::half;
 use style::Style;
 
@@ -32,10 +32,22 @@ impl Inspector<'_> {
                 .iter()
                 .filter(|entry| entry.package == "numpy")
                 .filter_map(|entry| entry.layout().ok().cloned())
+                .filter(|table| begins_with_a_head_of(table, self.layout))
                 .collect(),
             style: Style::read(self),
         })
     }
+}
+
+/// Whether the table is for builds of CPython whose objects begin as those of `layout` do: an array's first field is
+/// directly behind its `PyObject`.
+fn begins_with_a_head_of(table: &PackageLayout, layout: &Layout) -> bool {
+    table
+        .structs
+        .PyArrayObject
+        .data
+        .place
+        .is_some_and(|place| place.offset == layout.structs.PyObject.size_of)
 }
 
 impl Numpy {
