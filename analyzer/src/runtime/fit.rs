@@ -5,9 +5,9 @@ use crate::addr::Address;
 use crate::layout::Layout;
 use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
-use crate::process::ProcessInfo;
+use crate::process::{NativeThreads, ProcessInfo};
 use crate::report::Evidence;
-use crate::stack::{InterpreterState, Roots, Stacks, ThreadState, interpreter_states};
+use crate::stack::{InterpreterState, Roots, Stacks, ThreadState, interpreter_states, native_of};
 use std::collections::HashSet;
 
 /// The threads whose frames are looked at to judge a layout.
@@ -107,12 +107,9 @@ fn judge(
     }
     let stacks = Stacks::new(inspector, None);
     stacks.learn(&states);
+    let natives = NativeThreads::new(inspector.memory, process);
     for thread in states.iter().flat_map(|state| &state.threads) {
-        let known = process.threads.iter().any(|native| {
-            native.thread_pointer == Some(Address(thread.thread_id))
-                || Some(u64::from(native.tid)) == thread.native_thread_id
-        });
-        fit.check(known);
+        fit.check(native_of(&natives, thread).is_some());
     }
     for thread in states.iter().flat_map(|state| &state.threads).take(SAMPLED_THREADS) {
         match stacks.innermost_code(thread) {
