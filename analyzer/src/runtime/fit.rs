@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{NativeThreads, ProcessInfo};
 use crate::report::Evidence;
-use crate::stack::{InterpreterState, Roots, Stacks, ThreadState, interpreter_states, native_of};
+use crate::stack::{InterpreterState, Roots, Stacks, ThreadState, gil_holder, interpreter_states, native_of};
 use std::collections::HashSet;
 
 /// The threads whose frames are looked at to judge a layout.
@@ -110,6 +110,11 @@ fn judge(
     let natives = NativeThreads::new(inspector.memory, process);
     for thread in states.iter().flat_map(|state| &state.threads) {
         fit.check(native_of(&natives, thread).is_some());
+    }
+    for state in &states {
+        if let Ok(holder) = gil_holder(inspector, roots, state.address) {
+            fit.check(holder.is_null() || fit.threads.contains(&holder));
+        }
     }
     for thread in states.iter().flat_map(|state| &state.threads).take(SAMPLED_THREADS) {
         match stacks.innermost_code(thread) {
