@@ -21,17 +21,21 @@ struct Descriptor {
     tid: u64,
     /// A pointer to the struct itself, where it has one.
     own_address: Option<u64>,
+    /// The links of the list of all threads, next and previous, where it has one.
+    list: Option<u64>,
 }
 
 /// glibc's and musl's.
 fn descriptors(machine: Machine) -> [Descriptor; 2] {
     match machine {
-        Machine::X86_64 => {
-            [Descriptor { tid: 720, own_address: Some(16) }, Descriptor { tid: 48, own_address: Some(0) }]
-        }
-        Machine::Aarch64 => {
-            [Descriptor { tid: 208, own_address: None }, Descriptor { tid: 32, own_address: Some(0) }]
-        }
+        Machine::X86_64 => [
+            Descriptor { tid: 720, own_address: Some(16), list: Some(704) },
+            Descriptor { tid: 48, own_address: Some(0), list: None },
+        ],
+        Machine::Aarch64 => [
+            Descriptor { tid: 208, own_address: None, list: Some(192) },
+            Descriptor { tid: 32, own_address: Some(0), list: None },
+        ],
     }
 }
 
@@ -101,6 +105,29 @@ impl<'p> NativeThreads<'p> {
                 })
                 .collect(),
         }
+    }
+
+    /// The `pthread_self()` of the thread whose id lies at `place`, if that is within a `struct pthread`: for a search of
+    /// memory where the dump does not tell thread pointers.
+    pub fn pthread_around(&self, place: Address) -> Option<Address> {
+        descriptors(self.machine).iter().find_map(|descriptor| {
+            let handle = place.sub(descriptor.tid);
+            let found = self.described(descriptor, handle).is_some();
+            (found && self.is_in_list(descriptor, handle)).then_some(handle)
+        })
+    }
+
+    /// Whether the neighbours in the list of threads lead back, where there is such a list.
+    fn is_in_list(&self, descriptor: &Descriptor, handle: Address) -> bool {
+        const NEXT: u64 = 0;
+        const PREVIOUS: u64 = 8;
+        let Some(offset) = descriptor.list else { return true };
+        let own = handle.add(offset);
+        let leads_back = |there, back| {
+            let neighbour = self.memory.pointer(own.add(there));
+            neighbour.and_then(|neighbour| self.memory.pointer(neighbour.add(back))) == Ok(own)
+        };
+        leads_back(NEXT, PREVIOUS) && leads_back(PREVIOUS, NEXT)
     }
 
     /// Whether a `struct pthread` at `handle` is that of `native`, as far as the dump has it.
@@ -217,6 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_id_within_a_list_of_threads_is_found() {
+        let (list, other) = (TLS + 0x100 + 192, TLS + 0x1000);
+        let pages = [page(&[
+            (0x100 + 192, other),
+            (0x100 + 200, other),
+            (0x100 + 208, 100),
+            (0x1000, list),
+            (0x1008, list),
+        ])];
+        let process = process(Machine::Aarch64, &[None]);
+        let memory = memory(&pages);
+        let natives = NativeThreads::new(&memory, &process);
+        assert_eq!(natives.pthread_around(Address(TLS + 0x100 + 208)), Some(Address(TLS + 0x100)));
+        assert_eq!(natives.pthread_around(Address(TLS + 0x1000)), None);
+    }
+
+    #[test]
     fn without_thread_pointers_the_thread_id_in_the_struct_tells() {
         for machine in [Machine::X86_64, Machine::Aarch64] {
             let tid_at = if machine == Machine::X86_64 { 720 } else { 208 };
@@ -228,6 +272,7 @@ mod tests {
             assert_eq!(found(&natives, TLS + STRIDE), None, "no thread 7");
             assert_eq!(found(&natives, TLS + 9 * STRIDE), None);
             assert_eq!(natives.by_tid(101).map(|native| native.tid), Some(101));
+            assert_eq!(natives.pthread_around(Address(TLS + tid_at as u64)), None, "it is in no list");
         }
     }
 }

@@ -20,9 +20,19 @@ const MAX_PLACES: usize = 1 << 20;
 /// Places in writable memory that hold the `pthread_self()` of a native thread.
 pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
     let natives = NativeThreads::new(memory, process);
-    let ids = process.threads.iter().flat_map(|thread| natives.pthreads(thread)).map(|id| id.0).collect();
+    let mut ids = Vec::from_iter(process.threads.iter().flat_map(|thread| natives.pthreads(thread)));
+    if ids.is_empty() {
+        let tids = process.threads.iter().map(|thread| thread.tid.into());
+        let tids = places_of(memory, tids.collect());
+        ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
+    }
+    places_of(memory, ids.into_iter().map(|id| id.0).collect())
+}
+
+/// Places in writable memory that hold one of `numbers`.
+fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     let mut places = Vec::new();
-    if let Some(wanted) = Wanted::new(ids) {
+    if let Some(wanted) = Wanted::new(numbers) {
         for range in memory.ranges().into_iter().filter(|range| range.writable) {
             words::find(memory, range, &wanted, MAX_PLACES, &mut places);
         }
