@@ -1,5 +1,6 @@
 //! Cores built by hand: whole, cut at every byte, damaged at random, and absurd.
 
+mod aarch64;
 mod files;
 mod smaller;
 
