@@ -111,9 +111,12 @@ fn judge(
     for thread in states.iter().flat_map(|state| &state.threads) {
         fit.check(native_of(&natives, thread).is_some());
     }
-    for state in &states {
+    // Here tables of two C libraries differ: their locks, which lie before the GIL's holder, have different sizes.
+    let whole = if problems.is_empty() { states.as_slice() } else { &[] };
+    for state in whole {
         if let Ok(holder) = gil_holder(inspector, roots, state.address) {
-            fit.check(holder.is_null() || fit.threads.contains(&holder));
+            let mut threads = states.iter().flat_map(|state| &state.threads);
+            fit.check(holder.is_null() || threads.any(|thread| thread.address == holder));
         }
     }
     for thread in states.iter().flat_map(|state| &state.threads).take(SAMPLED_THREADS) {
