@@ -133,7 +133,8 @@ fn list() -> Result<ExitCode> {
     stdout(|out, _| {
         for entry in registry.entries() {
             let (major, minor) = entry.target.python;
-            writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.target.abi)?;
+            let machine = entry.target.machine.map(|machine| format!(", {machine}")).unwrap_or_default();
+            writeln!(out, "{}  CPython {major}.{minor}, {}{machine}", entry.name, entry.target.abi)?;
         }
         registry.packages().iter().try_for_each(|entry| writeln!(out, "{}  {}", entry.name, entry.package))
     })?;
