@@ -145,6 +145,40 @@ fn an_unreadable_file_is_refused() {
 }
 
 #[test]
+fn a_core_of_another_machine_is_refused_by_name() {
+    const X86_64: [u8; 2] = [62, 0];
+    let folder = folder();
+    for (name, class, order, machine) in [
+        ("i386", 1, 1, [3, 0]),
+        ("arm", 1, 1, [40, 0]),
+        ("x32", 1, 1, X86_64),
+        ("s390x", 2, 2, [0, 22]),
+        ("ppc64", 2, 2, [0, 21]),
+        ("aarch64_be", 2, 2, [0, 183]),
+        ("riscv64", 2, 1, [243, 0]),
+        ("ppc64le", 2, 1, [21, 0]),
+        ("loongarch64", 2, 1, [2, 1]),
+    ] {
+        let mut core = core_without_python(b"x");
+        (core[4], core[5]) = (class, order);
+        core[16..18].copy_from_slice(if order == 2 { &[0, 4] } else { &[4, 0] });
+        core[18..20].copy_from_slice(&machine);
+        let path = folder.path().join(name);
+        fs::write(&path, core).unwrap();
+        for command in ["analyze", "info"] {
+            let run = pycore(&[command, path.to_str().unwrap()]);
+            assert_refused(&run, &path);
+            let told = format!("is a core of a {name} ");
+            assert!(
+                run.stderr.contains(&told) && run.stderr.contains("x86_64 and aarch64"),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
 fn a_core_without_python_gives_a_report_and_exit_code_1() {
     let folder = folder();
     let path = folder.path().join("core");

@@ -10,21 +10,28 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(10);
 /// More address space than any damaged core may cost, in KiB.
 const ADDRESS_SPACE: u32 = 4 << 20;
-const MINORS: [&str; 4] = ["3.7.", "3.8.", "3.11.", "3.13."];
+/// How the names of interpreters begin, and how they end.
+const PYTHONS: [(&str, &str); 5] =
+    [("3.7.", ""), ("3.8.", ""), ("3.11.", ""), ("3.13.", ""), ("3.", "-aarch64")];
 
-/// A whole core of each of a few versions: of the corpus, else one that was recorded here.
+/// A whole core of each of a few interpreters: of the corpus, else one that was recorded here.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let (corpus, recorded) = (corpus(), recorded());
-    let choose = |minor: &&str| -> Option<(String, Vec<u8>)> {
-        let wanted =
-            |core: &&RecordedCore| core.python.starts_with(minor) && core.name.ends_with("values_instances");
+    let choose = |(begin, end): &(&str, &str)| -> Option<(String, Vec<u8>)> {
+        let wanted = |core: &&RecordedCore| {
+            let other_machine = end.is_empty() && core.python.ends_with("-aarch64");
+            core.python.starts_with(begin)
+                && core.python.ends_with(end)
+                && !other_machine
+                && core.name.ends_with("values_instances")
+        };
         if let Some(core) = corpus.iter().find(wanted) {
             return Some((core.name.clone(), std::fs::read(core.decompressed().unwrap().path()).unwrap()));
         }
         let core = recorded.iter().find(wanted)?;
         Some((core.name.clone(), std::fs::read(&core.core).unwrap()))
     };
-    let found: Vec<_> = MINORS.iter().filter_map(choose).collect();
+    let found: Vec<_> = PYTHONS.iter().filter_map(choose).collect();
     assert!(!found.is_empty(), "no cores of `values_instances`: scripts/record-fixtures makes some");
     found
 }

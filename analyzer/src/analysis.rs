@@ -54,8 +54,8 @@ pub enum AnalyzeError {
 /// # Errors
 /// When the dump or the user's layout table cannot be opened. A dump without an interpreter is a report without one.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
-    let registry = registry(options)?;
     let dump = Dump::open(path, options.files.clone())?;
+    let registry = registry(options, &dump)?;
     let memory = dump.memory();
     Ok(report(&dump, &memory, &registry, options))
 }
@@ -91,8 +91,10 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     report
 }
 
-fn registry(options: &AnalyzeOptions) -> Result<LayoutRegistry, TableError> {
+/// The tables for the machine of the dump, the user's own first.
+fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, TableError> {
     let mut registry = LayoutRegistry::new();
+    registry.keep_for(dump.process().machine);
     if let Some(path) = &options.layout {
         registry.add_file(path)?;
     }
@@ -184,8 +186,8 @@ fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Py
 /// # Errors
 /// As [`analyze`], or when `output` exists or cannot be written.
 pub fn shrink(path: &Path, output: &Path, options: &AnalyzeOptions) -> Result<Written, AnalyzeError> {
-    let registry = registry(options)?;
     let dump = Dump::open(path, options.files.clone())?;
+    let registry = registry(options, &dump)?;
     let memory = dump.memory();
     let recording = RecordingMemory::new(&memory);
     report(&dump, &recording, &registry, options);
@@ -208,8 +210,8 @@ pub fn shrink(path: &Path, output: &Path, options: &AnalyzeOptions) -> Result<Wr
 /// # Errors
 /// As [`analyze`].
 pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError> {
-    let registry = registry(options)?;
     let dump = Dump::open(path, options.files.clone())?;
+    let registry = registry(options, &dump)?;
     let memory = dump.memory();
     let process = dump.process();
     let mut warnings = process.warnings.clone();

@@ -3,7 +3,7 @@
 use super::output::stdout;
 use crate::layout::check::{Comparison, compare};
 use crate::layout::dwarf::{self, Interpreter};
-use crate::layout::{Layout, LayoutRegistry, PackageLayout, STRUCTS, Structs};
+use crate::layout::{Layout, LayoutRegistry, PackageLayout, STRUCTS, Structs, overlay};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ struct ExtractArgs {
     python: (u8, u8, String),
 
     /// The interpreter's unicodedata.unidata_version
-    #[arg(long, value_name = "X.Y.Z", required_unless_present = "package")]
+    #[arg(long, value_name = "X.Y.Z", required_unless_present_any = ["package", "base"])]
     unicode: Option<String>,
 
     /// The interpreter's opcode.opmap["PUSH_EXC_INFO"], from 3.11
@@ -71,7 +71,11 @@ struct ExtractArgs {
     #[arg(long, value_name = "PACKAGE=VERSION", value_parser = package_version, requires = "name")]
     package: Option<(String, String)>,
 
-    /// The table's name [default: cpython-X.Y-lp64]
+    /// Make a table for the machine of the files that has only what differs from this built-in one
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["package", "unicode", "push_exc_info"])]
+    base: Option<String>,
+
+    /// The table's name [default: cpython-X.Y-lp64; with --base, TABLE-MACHINE]
     #[arg(long)]
     name: Option<String>,
 
@@ -129,7 +133,8 @@ fn list() -> Result<ExitCode> {
     stdout(|out, _| {
         for entry in registry.entries() {
             let (major, minor) = entry.target.python;
-            writeln!(out, "{}  CPython {major}.{minor}, {}", entry.name, entry.target.abi)?;
+            let machine = entry.target.machine.map(|machine| format!(", {machine}")).unwrap_or_default();
+            writeln!(out, "{}  CPython {major}.{minor}, {}{machine}", entry.name, entry.target.abi)?;
         }
         registry.packages().iter().try_for_each(|entry| writeln!(out, "{}  {}", entry.name, entry.package))
     })?;
@@ -151,14 +156,22 @@ fn show(args: &ShowArgs) -> Result<ExitCode> {
 fn extract(args: &ExtractArgs) -> Result<ExitCode> {
     let (major, minor, version) = &args.python;
     let name = args.name.clone().unwrap_or_else(|| format!("cpython-{major}.{minor}-lp64"));
-    let (yaml, structs) = match &args.package {
-        Some((package, package_version)) => {
+    let (yaml, structs) = match (&args.package, &args.base) {
+        (_, Some(base)) => {
+            let machine = args.files.first().map(|file| dwarf::machine(file)).transpose()?;
+            let machine = machine.context("no file is given")?;
+            let name = args.name.clone().unwrap_or_else(|| format!("{base}-{machine}"));
+            let (structs, provenance) = dwarf::structs(&args.files, version, None)?;
+            let layout = overlay(name, base, machine, &structs, provenance).map_err(anyhow::Error::msg)?;
+            (layout.to_yaml(), structs)
+        }
+        (Some((package, package_version)), None) => {
             let mut layout = PackageLayout::new(name, package.clone(), package_version.clone());
             (layout.structs, layout.provenance) = dwarf::structs(&args.files, version, Some(package))?;
             let yaml = layout.to_yaml();
             (yaml.clone(), PackageLayout::from_yaml(&yaml, "the extracted table")?.structs)
         }
-        None => {
+        (None, None) => {
             let unicode = args.unicode.clone().unwrap_or_default();
             let interpreter =
                 Interpreter { name, python: args.python.clone(), unicode, push_exc_info: args.push_exc_info };

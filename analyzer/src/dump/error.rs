@@ -74,7 +74,7 @@ pub enum OpenProblem {
         kind: &'static str,
     },
     /// It is a core of a machine that is not supported.
-    #[error("is a core of a {machine} process; only 64-bit little-endian x86-64 is supported yet: {missing}")]
+    #[error("is a core of a {machine} process; only x86_64 and aarch64 are supported: {missing}")]
     Unsupported {
         /// The machine.
         machine: String,

@@ -69,7 +69,7 @@ impl Dump {
         Source {
             path: self.path.to_string_lossy().into_owned(),
             format: SourceFormat::ElfCore,
-            arch: "x86_64".to_owned(),
+            arch: self.process.machine.to_string(),
             size_bytes: self.size,
             truncated: self.core.headers.truncated,
         }

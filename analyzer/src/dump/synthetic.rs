@@ -6,6 +6,7 @@ use crate::process::synthetic::{put, put16, put32, put64};
 pub(crate) const NT_PRSTATUS: u32 = 1;
 pub(crate) const NT_PRPSINFO: u32 = 3;
 pub(crate) const NT_AUXV: u32 = 6;
+pub(crate) const NT_ARM_TLS: u32 = 0x401;
 pub(crate) const NT_FILE: u32 = 0x4649_4c45;
 pub(crate) const NT_SIGINFO: u32 = 0x5349_4749;
 
@@ -27,6 +28,7 @@ struct Load {
 pub(crate) struct Core {
     notes: Vec<u8>,
     loads: Vec<Load>,
+    machine: Option<u16>,
     notes_last: bool,
     numbered_in_section: bool,
 }
@@ -39,6 +41,12 @@ impl Core {
     /// gdb puts the notes behind the memory, the kernel before it.
     pub(crate) fn notes_last(mut self) -> Self {
         self.notes_last = true;
+        self
+    }
+
+    /// Of another machine than x86-64, by its number.
+    pub(crate) fn machine(mut self, number: u16) -> Self {
+        self.machine = Some(number);
         self
     }
 
@@ -71,6 +79,22 @@ impl Core {
         self.note("CORE", NT_PRSTATUS, &status)
     }
 
+    /// `NT_PRSTATUS` of aarch64, with the registers `x0`, `x1`, `x8`, `sp`, `pc`.
+    pub(crate) fn arm_thread(self, tid: u32, cursig: u16, registers: [u64; 5]) -> Self {
+        let mut status = vec![0; 392];
+        put16(&mut status, 12, cursig);
+        put32(&mut status, 32, tid);
+        for (index, value) in [0, 1, 8, 31, 32].into_iter().zip(registers) {
+            put64(&mut status, 112 + index * 8, value);
+        }
+        self.note("CORE", NT_PRSTATUS, &status)
+    }
+
+    /// `NT_ARM_TLS`: `tpidr_el0` and `tpidr2_el0`.
+    pub(crate) fn arm_thread_pointer(self, pointer: u64) -> Self {
+        self.note("LINUX", NT_ARM_TLS, &[pointer.to_le_bytes(), [0; 8]].concat())
+    }
+
     /// `NT_PRPSINFO`.
     pub(crate) fn process(self, pid: u32, arguments: &str) -> Self {
         let mut info = vec![0; 136];
@@ -97,10 +121,15 @@ impl Core {
 
     /// `NT_FILE`: start, end, offset in bytes, path.
     pub(crate) fn files(self, files: &[(u64, u64, u64, &str)]) -> Self {
-        let mut words = vec![files.len() as u64, 0x1000];
+        self.files_by_pages(0x1000, files)
+    }
+
+    /// `NT_FILE` of a kernel whose pages have `page` bytes.
+    pub(crate) fn files_by_pages(self, page: u64, files: &[(u64, u64, u64, &str)]) -> Self {
+        let mut words = vec![files.len() as u64, page];
         let mut paths = Vec::new();
         for (start, end, offset, path) in files {
-            words.extend([*start, *end, *offset / 0x1000]);
+            words.extend([*start, *end, *offset / page]);
             paths.extend(format!("{path}\0").bytes());
         }
         let description = words.iter().flat_map(|word| word.to_le_bytes()).chain(paths).collect::<Vec<_>>();
@@ -119,7 +148,7 @@ impl Core {
         let mut file = vec![0; 64 + 56 * count + section_size];
         put(&mut file, 0, b"\x7fELF\x02\x01\x01");
         put16(&mut file, 16, 4);
-        put16(&mut file, 18, 62);
+        put16(&mut file, 18, self.machine.unwrap_or(62));
         put32(&mut file, 20, 1);
         put64(&mut file, 32, 64);
         put16(&mut file, 52, 64);

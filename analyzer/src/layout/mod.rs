@@ -5,6 +5,7 @@ mod capability;
 pub mod check;
 mod debug_offsets;
 pub mod dwarf;
+mod overlay;
 mod package;
 mod registry;
 mod schema;
@@ -17,6 +18,7 @@ pub use capability::{
     FrameModel, GilModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel, VariablesModel,
 };
 pub use debug_offsets::{DEBUG_COOKIE, DebugOffsets, DebugOffsetsError};
+pub use overlay::overlay;
 pub use package::PackageLayout;
 pub use registry::{Entry, LayoutRegistry, Origin, PackageEntry};
 pub use schema::{Bits, Field, FieldSpec, Place, STRUCTS, StructSpec, Structs};

@@ -2,6 +2,7 @@
 
 use super::package::PackageLayout;
 use super::table::{Layout, TableError, Target};
+use crate::addr::Machine;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -129,6 +130,13 @@ impl LayoutRegistry {
                 "cpython-3.9-lp64",
                 "cpython-3.8-lp64",
                 "cpython-3.7-lp64",
+                "cpython-3.13-lp64-aarch64",
+                "cpython-3.12-lp64-aarch64",
+                "cpython-3.11-lp64-aarch64",
+                "cpython-3.10-lp64-aarch64",
+                "cpython-3.9-lp64-aarch64",
+                "cpython-3.8-lp64-aarch64",
+                "cpython-3.7-lp64-aarch64",
             ],
             packages: packages![
                 "numpy": "numpy-2-lp64",
@@ -155,6 +163,13 @@ impl LayoutRegistry {
         };
         self.entries.insert(0, entry);
         Ok(())
+    }
+
+    /// Leaves the tables that a process of `machine` may need, those for this machine alone first: musl's locks have the
+    /// same size everywhere, so its interpreters need the table for all machines.
+    pub fn keep_for(&mut self, machine: Machine) {
+        self.entries.retain(|entry| entry.target.machine.is_none_or(|only| only == machine));
+        self.entries.sort_by_key(|entry| entry.target.machine.is_none());
     }
 
     /// All tables, in the order to try.
@@ -232,11 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_has_its_own_tables_first_and_never_those_of_another() {
+        let names = |machine| {
+            let mut registry = LayoutRegistry::new();
+            registry.keep_for(machine);
+            registry.candidates(Some((3, 11))).map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Machine::Aarch64), ["cpython-3.11-lp64-aarch64", "cpython-3.11-lp64"]);
+        assert_eq!(names(Machine::X86_64), ["cpython-3.11-lp64"]);
+    }
+
+    #[test]
     fn a_hint_leaves_one_version_and_users_tables() {
         let mut registry = LayoutRegistry::new();
         let names = |registry: &LayoutRegistry, hint| {
             registry.candidates(hint).map(|entry| entry.name.clone()).collect::<Vec<_>>()
         };
+        registry.keep_for(Machine::X86_64);
         assert_eq!(names(&registry, Some((3, 9))), ["cpython-3.9-lp64"]);
         assert_eq!(names(&registry, Some((3, 6))), [""; 0]);
         assert_eq!(names(&registry, None).len(), registry.entries().len());

@@ -20,8 +20,10 @@
 //! ```
 //!
 //! A field is `[offset, size]` in bytes; a bit-field adds the bits to the right of it and its width, within the
-//! integer of `size` bytes at `offset`. A struct or field that the interpreter does not have is left out.
+//! integer of `size` bytes at `offset`. A struct or field that the interpreter does not have is left out. A table may be
+//! an [`overlay`] on another.
 
+use super::overlay;
 use super::schema::Structs;
 use super::yaml::write_common;
 use crate::addr::Machine;
@@ -115,7 +117,7 @@ pub struct Provenance {
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     #[serde(deserialize_with = "schema")]
-    schema: String,
+    pub(super) schema: String,
     /// `cpython-3.11-lp64`.
     #[serde(deserialize_with = "name")]
     pub name: String,
@@ -131,6 +133,9 @@ pub struct Layout {
     /// The machine, for tables that hold for this one only.
     #[serde(default)]
     pub machine: Option<Machine>,
+    /// The table that this one is but for some structs.
+    #[serde(skip)]
+    pub base: Option<String>,
     /// The data model.
     pub abi: Abi,
     /// The version of the Unicode database that this Python decides by which characters `repr` escapes, `14.0.0`.
@@ -182,6 +187,7 @@ impl Layout {
             free_threaded: false,
             trace_refs: false,
             machine: None,
+            base: None,
             abi: Abi::Lp64,
             unicode,
             push_exc_info: None,
@@ -216,11 +222,16 @@ impl Layout {
     /// # Errors
     /// When the text is not a valid table, with the line where one can be given.
     pub fn from_yaml(text: &str, origin: &str) -> Result<Self, TableError> {
-        serde_yaml::from_str(text).map_err(|source| TableError::Invalid { origin: origin.to_owned(), source })
+        let parsed =
+            if overlay::is_overlay(text) { overlay::from_yaml(text) } else { serde_yaml::from_str(text) };
+        parsed.map_err(|source| TableError::Invalid { origin: origin.to_owned(), source })
     }
 
     /// The table as text that [`Layout::from_yaml`] reads, structs and fields in the order of the schema.
     pub fn to_yaml(&self) -> String {
+        if let Some(base) = &self.base {
+            return overlay::to_yaml(self, base);
+        }
         let (major, minor) = self.python;
         let mut yaml = format!(
             "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nunicode: \"{}\"\n",
@@ -242,7 +253,8 @@ impl Layout {
     }
 }
 
-fn schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// The value of `schema` in a table of CPython.
+pub(super) fn schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     known_schema(deserializer, SCHEMA)
 }
 

@@ -16,9 +16,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// The end of a table: its data model, its provenance and its structs, these in the order of the schema.
+/// The end of a table: its data model, its provenance and its structs.
 pub(super) fn write_common(yaml: &mut String, abi: Abi, provenance: &[Provenance], structs: &Structs) {
     let _ = writeln!(yaml, "abi: {abi}");
+    write_provenance(yaml, provenance);
+    write_structs(yaml, structs);
+}
+
+/// What a table was extracted from.
+pub(super) fn write_provenance(yaml: &mut String, provenance: &[Provenance]) {
     yaml.push_str(if provenance.is_empty() { "provenance: []\n" } else { "provenance:\n" });
     for Provenance { file, python, build_id, producer } in provenance {
         let _ = writeln!(yaml, "  - file: {}", quoted(file));
@@ -26,6 +32,10 @@ pub(super) fn write_common(yaml: &mut String, abi: Abi, provenance: &[Provenance
         let _ = writeln!(yaml, "    build_id: {}", quoted(build_id));
         let _ = writeln!(yaml, "    producer: {}", quoted(producer));
     }
+}
+
+/// The structs of a table, in the order of the schema.
+pub(super) fn write_structs(yaml: &mut String, structs: &Structs) {
     let structs = structs_to_yaml(structs);
     yaml.push_str(if structs.is_empty() { "structs: {}\n" } else { "structs:\n" });
     yaml.push_str(&structs);

@@ -1,14 +1,16 @@
 //! What the operating system knew of the process: modules, native threads and registers, signal, command line.
 
 pub(crate) mod image;
+mod pthread;
 pub mod signal;
 pub mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
 
 pub use image::ImageError;
+pub use pthread::NativeThreads;
 
-use crate::addr::Address;
+use crate::addr::{Address, Machine};
 use crate::report::Signal;
 
 /// A thread of the operating system.
@@ -16,7 +18,7 @@ use crate::report::Signal;
 pub struct NativeThread {
     /// The native thread id.
     pub tid: u32,
-    /// The thread pointer: `fs_base` on x86-64. Equals `pthread_self()` under glibc and musl.
+    /// The thread pointer: `fs_base` on x86-64, `tpidr_el0` on aarch64.
     pub thread_pointer: Option<Address>,
     /// Where the processor was.
     pub instruction_pointer: Option<Address>,
@@ -54,8 +56,10 @@ impl Module {
 }
 
 /// What the operating system knew of the process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProcessInfo {
+    /// The machine it ran on.
+    pub machine: Machine,
     /// The process id.
     pub pid: Option<u32>,
     /// The path of the main program, as the target had it.

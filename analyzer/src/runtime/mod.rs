@@ -15,7 +15,7 @@ use crate::dump::Dump;
 use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
 use crate::memory::Memory;
 use crate::object::Inspector;
-use crate::process::{NativeThread, ProcessInfo};
+use crate::process::{NativeThreads, ProcessInfo};
 use crate::report::Evidence;
 use crate::stack::{self, Roots};
 use log::{debug, info};
@@ -201,10 +201,9 @@ fn prefer(known: &mut Vec<Runtime>, new: Runtime, hint: Option<(u8, u8)>) {
 fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessInfo) -> Evidence {
     let (states, _) = stack::interpreter_states(inspector, roots);
     let threads = states.iter().flat_map(|state| &state.threads);
-    let mut joined = threads.filter_map(|state| {
-        let is_own = |native: &&NativeThread| native.thread_pointer == Some(Address(state.thread_id));
-        Some((process.threads.iter().find(is_own)?.tid, state.address))
-    });
+    let natives = NativeThreads::new(inspector.memory, process);
+    let mut joined =
+        threads.filter_map(|state| Some((natives.by_pthread(Address(state.thread_id))?.tid, state.address)));
     let first = joined.next();
     let detail = match first {
         Some((tid, _)) => format!("thread states by their threads' pthread_self(), such as that of {tid}"),

@@ -1,8 +1,8 @@
 //! Searching memory for thread states: for where nothing names the interpreter.
 //!
-//! `PyThreadState.thread_id` is `pthread_self()`, which the registers of every native thread tell. A place with this
-//! number counts only if the structs around it agree: the thread state leads to an interpreter whose list of threads
-//! has it.
+//! `PyThreadState.thread_id` is `pthread_self()`, which every native thread's registers, and the memory near them, tell.
+//! A place with this number counts only if the structs around it agree: the thread state leads to an interpreter whose
+//! list of threads has it.
 
 use super::words::{self, Wanted};
 use crate::addr::Address;
@@ -10,7 +10,7 @@ use crate::dump::Dump;
 use crate::layout::Layout;
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::ProcessInfo;
+use crate::process::{NativeThreads, ProcessInfo};
 use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, thread_state};
 use std::collections::{HashMap, HashSet};
 
@@ -19,9 +19,20 @@ const MAX_PLACES: usize = 1 << 20;
 
 /// Places in writable memory that hold the `pthread_self()` of a native thread.
 pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
-    let ids = process.threads.iter().filter_map(|thread| Some(thread.thread_pointer?.0)).collect();
+    let natives = NativeThreads::new(memory, process);
+    let mut ids = Vec::from_iter(process.threads.iter().flat_map(|thread| natives.pthreads(thread)));
+    if ids.is_empty() {
+        let tids = process.threads.iter().map(|thread| thread.tid.into());
+        let tids = places_of(memory, tids.collect());
+        ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
+    }
+    places_of(memory, ids.into_iter().map(|id| id.0).collect())
+}
+
+/// Places in writable memory that hold one of `numbers`.
+fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     let mut places = Vec::new();
-    if let Some(wanted) = Wanted::new(ids) {
+    if let Some(wanted) = Wanted::new(numbers) {
         for range in memory.ranges().into_iter().filter(|range| range.writable) {
             words::find(memory, range, &wanted, MAX_PLACES, &mut places);
         }

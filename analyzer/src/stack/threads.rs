@@ -8,7 +8,7 @@ use super::state::{
 };
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
-use crate::process::{Module, NativeThread, ProcessInfo};
+use crate::process::{Module, NativeThread, NativeThreads, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
 use std::collections::{HashMap, HashSet};
 
@@ -98,12 +98,12 @@ pub fn python_threads(
     roots: &Roots,
     process: &ProcessInfo,
 ) -> Vec<Thread> {
-    let natives = NativeThreads::new(process);
+    let natives = NativeThreads::new(stacks.inspector.memory, process);
     let mut threads = Vec::new();
     for state in states {
         let interpreter = InterpreterFacts::new(stacks.inspector, state, roots);
         for thread in &state.threads {
-            threads.push(python_thread(stacks, &interpreter, thread, natives.of(thread), process));
+            threads.push(python_thread(stacks, &interpreter, thread, native_of(&natives, thread), process));
         }
     }
     threads
@@ -197,26 +197,10 @@ fn python_thread(
     }
 }
 
-/// The native threads by what thread states know of theirs.
-struct NativeThreads<'p> {
-    by_tid: HashMap<u64, &'p NativeThread>,
-    by_pointer: HashMap<u64, &'p NativeThread>,
-}
-
-impl<'p> NativeThreads<'p> {
-    fn new(process: &'p ProcessInfo) -> Self {
-        let threads = process.threads.iter();
-        NativeThreads {
-            by_tid: threads.clone().map(|native| (u64::from(native.tid), native)).collect(),
-            by_pointer: threads.filter_map(|native| Some((native.thread_pointer?.0, native))).collect(),
-        }
-    }
-
-    /// The native thread of a thread state: by its native id, else by `pthread_self`, which is the thread pointer.
-    fn of(&self, thread: &ThreadState) -> Option<&'p NativeThread> {
-        let by_tid = thread.native_thread_id.and_then(|id| self.by_tid.get(&id));
-        by_tid.or_else(|| self.by_pointer.get(&thread.thread_id)).copied()
-    }
+/// The native thread of a thread state: by its native id, else by `pthread_self()`.
+pub(crate) fn native_of<'p>(natives: &NativeThreads<'p>, thread: &ThreadState) -> Option<&'p NativeThread> {
+    let by_tid = thread.native_thread_id.and_then(|id| natives.by_tid(id));
+    by_tid.or_else(|| natives.by_pthread(Address(thread.thread_id)))
 }
 
 fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame>, Vec<Frame>) {

@@ -1,5 +1,6 @@
 //! The ELF header and program headers of a core.
 
+use super::machine::{self, Facts};
 use crate::dump::error::OpenProblem;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, FileType, Machine, ProgramHeader64, SectionHeader64};
@@ -58,6 +59,8 @@ impl NoteSegment {
 /// What the headers of a core say.
 #[derive(Debug)]
 pub(in crate::dump) struct Headers {
+    /// The machine that the process ran on.
+    pub(in crate::dump) machine: &'static Facts,
     /// All ranges of memory, ascending, without overlaps, none empty.
     pub(in crate::dump) segments: Vec<Segment>,
     /// All notes.
@@ -75,14 +78,13 @@ pub(in crate::dump) fn read(data: &[u8]) -> Result<Headers, OpenProblem> {
     }
     check_kind(data)?;
     let header: &FileHeader64<LE> = data.read_at(0).map_err(|()| OpenProblem::HeaderCutOff)?;
-    if header.e_machine.get(LE) != elf::EM_X86_64 {
-        return Err(OpenProblem::Unsupported {
-            machine: machine_name(header.e_machine.get(LE)),
-            missing: "the layout of its registers is not known here",
-        });
-    }
-    let mut headers =
-        Headers { segments: Vec::new(), notes: Vec::new(), truncated: false, warnings: Vec::new() };
+    let mut headers = Headers {
+        machine: machine::of(header.e_machine.get(LE))?,
+        segments: Vec::new(),
+        notes: Vec::new(),
+        truncated: false,
+        warnings: Vec::new(),
+    };
     for program_header in headers.program_headers(header, data)? {
         headers.add(program_header, data.len() as u64);
     }
@@ -203,28 +205,29 @@ fn check_kind(data: &[u8]) -> Result<(), OpenProblem> {
     const CLASS: usize = 4;
     const ENCODING: usize = 5;
     const TYPE: usize = 16;
-    let (Some(&class), Some(&encoding), Some(&file_type)) =
-        (data.get(CLASS), data.get(ENCODING), data.get(TYPE..).and_then(<[u8]>::first_chunk))
+    let (Some(&class), Some(&encoding), Some(numbers)) =
+        (data.get(CLASS), data.get(ENCODING), data.get(TYPE..).and_then(<[u8]>::first_chunk::<4>))
     else {
         return Err(OpenProblem::HeaderCutOff);
     };
+    let is_64_bit = class == elf::ELFCLASS64.0;
     let big_endian = encoding == elf::ELFDATA2MSB.0;
-    check_type(FileType(if big_endian {
-        u16::from_be_bytes(file_type)
-    } else {
-        u16::from_le_bytes(file_type)
-    }))?;
-    let unsupported =
-        |machine: &str, missing| Err(OpenProblem::Unsupported { machine: machine.to_owned(), missing });
-    if big_endian {
-        unsupported("big-endian", "all numbers are read as little-endian")
-    } else if class == elf::ELFCLASS32.0 {
-        unsupported("32-bit", "pointers are read as 8 bytes")
-    } else if class != elf::ELFCLASS64.0 || encoding != elf::ELFDATA2LSB.0 {
-        Err(OpenProblem::Damaged("its ELF header has an unknown class or byte order"))
-    } else {
-        Ok(())
+    let &[type_0, type_1, machine_0, machine_1] = numbers;
+    let u16_of = |bytes| if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
+    check_type(FileType(u16_of([type_0, type_1])))?;
+    if !is_64_bit && class != elf::ELFCLASS32.0 || !big_endian && encoding != elf::ELFDATA2LSB.0 {
+        return Err(OpenProblem::Damaged("its ELF header has an unknown class or byte order"));
     }
+    let missing = match (is_64_bit, big_endian) {
+        (true, false) => return Ok(()),
+        (true, true) => "numbers are read as little-endian, and it is big-endian",
+        (false, false) => "pointers are read as 8 bytes, and it is 32-bit",
+        (false, true) => {
+            "pointers are read as 8 bytes and numbers as little-endian, and it is 32-bit and big-endian"
+        }
+    };
+    let machine = machine::name(Machine(u16_of([machine_0, machine_1])), is_64_bit, big_endian);
+    Err(OpenProblem::Unsupported { machine, missing })
 }
 
 fn check_type(file_type: FileType) -> Result<(), OpenProblem> {
@@ -236,16 +239,4 @@ fn check_type(file_type: FileType) -> Result<(), OpenProblem> {
         _ => return Err(OpenProblem::Damaged("its ELF header has an unknown type")),
     };
     Err(OpenProblem::NotCore { kind })
-}
-
-/// The machine as `uname -m` says it.
-fn machine_name(machine: Machine) -> String {
-    match machine {
-        elf::EM_AARCH64 => "aarch64".to_owned(),
-        elf::EM_RISCV => "riscv64".to_owned(),
-        elf::EM_PPC64 => "ppc64le".to_owned(),
-        elf::EM_LOONGARCH => "loongarch64".to_owned(),
-        elf::EM_386 => "i386".to_owned(),
-        other => format!("machine {other}"),
-    }
 }

@@ -1,12 +1,13 @@
-//! ELF cores: what the Linux kernel writes when a process dies, and gdb's gcore for one that lives.
+//! ELF cores: what the Linux kernel writes when a process dies, gdb's gcore for one that lives, and qemu for one that
+//! it emulates.
 
 mod command_line;
 mod headers;
 mod loaded;
+mod machine;
 mod modules;
 mod notes;
 mod write;
-mod x86_64;
 
 pub(super) use headers::{Headers, Segment};
 pub(super) use modules::Mapping;
@@ -47,7 +48,7 @@ pub(super) struct ElfCore {
 pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let mut headers = headers::read(data)?;
     let mut warnings = std::mem::take(&mut headers.warnings);
-    let mut notes = notes::read(&headers.notes, data);
+    let mut notes = notes::read(&headers.notes, data, headers.machine);
     warnings.append(&mut notes.warnings);
     let dumped = Regions::new(headers.segments.iter().map(|segment| dumped_region(segment, data)).collect());
     let memory = RecordingMemory::new(&dumped);
@@ -73,6 +74,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let command_line = command_line(&memory, &notes, &mut warnings);
     let pages_read = memory.pages();
     let process = ProcessInfo {
+        machine: headers.machine.machine,
         pid: notes.pid,
         executable,
         command_line,

@@ -1,10 +1,10 @@
 //! The notes of a core: threads, the signal, the command, the mapped files, the auxiliary vector.
 //!
 //! Layouts: Linux `include/linux/elfcore.h`, `include/uapi/linux/elfcore.h`, `fs/binfmt_elf.c` (`fill_files_note`) on a
-//! 64-bit machine. gdb's gcore writes the same ones in another order.
+//! 64-bit machine. gdb's gcore and qemu write the same ones in orders of their own.
 
 use super::headers::NoteSegment;
-use super::x86_64;
+use super::machine::{self, Facts, StatusLayout, SystemCall};
 use crate::addr::Address;
 use crate::process::{NativeThread, signal};
 use crate::report::Signal;
@@ -16,32 +16,6 @@ use object::read::elf::NoteIterator;
 const MAX_NOTES: usize = 1 << 20;
 /// How many mapped files are read; the kernel allows a process 65,530 mappings unless told otherwise.
 const MAX_FILES: u64 = 1 << 20;
-
-/// Where one machine's `struct elf_prstatus` has its fields, as offsets in bytes.
-pub(super) struct StatusLayout {
-    /// `pr_cursig`, 16 bits.
-    pub(super) cursig: usize,
-    /// `pr_pid`, 32 bits: the native thread id.
-    pub(super) pid: usize,
-    /// The instruction pointer in `pr_reg`.
-    pub(super) instruction_pointer: usize,
-    /// The stack pointer in `pr_reg`.
-    pub(super) stack_pointer: usize,
-    /// The thread pointer in `pr_reg`, on machines that have it there.
-    pub(super) thread_pointer: Option<usize>,
-    /// The system call that the thread was in.
-    pub(super) system_call: SystemCall,
-}
-
-/// Where registers tell which system call a thread was in.
-pub(super) struct SystemCall {
-    /// The register with the call's number; -1 outside of one.
-    pub(super) number: usize,
-    /// The register with its first argument.
-    pub(super) first_argument: usize,
-    /// The number of `futex`.
-    pub(super) futex: u64,
-}
 
 /// A part of a file that was mapped, from `NT_FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +59,7 @@ impl Notes {
 }
 
 /// Reads all notes of a core, `data`; what a truncated file does not hold is missing.
-pub(super) fn read(segments: &[NoteSegment], data: &[u8]) -> Notes {
+pub(super) fn read(segments: &[NoteSegment], data: &[u8], facts: &Facts) -> Notes {
     let mut reader = Reader::default();
     let mut left = MAX_NOTES;
     for segment in segments {
@@ -104,7 +78,7 @@ pub(super) fn read(segments: &[NoteSegment], data: &[u8]) -> Notes {
             };
             left = next;
             match note {
-                Ok(note) => reader.add(note.name(), note.n_type(LE).0, note.desc()),
+                Ok(note) => reader.add(facts, note.name(), elf::NoteType(note.n_type(LE).0), note.desc()),
                 Err(_) => reader.warn("a note is damaged or cut off: threads or files may be missing"),
             }
         }
@@ -131,12 +105,13 @@ impl Reader {
         }
     }
 
-    fn add(&mut self, name: &[u8], kind: u32, description: &[u8]) {
-        if name != elf::ELF_NOTE_CORE {
-            return;
-        }
-        let known = match elf::NoteType(kind) {
-            elf::NT_PRSTATUS => self.add_status(&x86_64::STATUS, description),
+    fn add(&mut self, facts: &Facts, name: &[u8], kind: elf::NoteType, description: &[u8]) {
+        let known = match kind {
+            _ if name == machine::NT_OWNER && facts.thread_pointer_note == Some(kind) => {
+                self.add_thread_pointer(description)
+            }
+            _ if name != elf::ELF_NOTE_CORE => return,
+            elf::NT_PRSTATUS => self.add_status(&facts.status, description),
             elf::NT_PRPSINFO => self.add_process(description),
             elf::NT_SIGINFO => self.add_siginfo(description),
             elf::NT_AUXV => self.add_auxiliary(description),
@@ -150,17 +125,24 @@ impl Reader {
 
     fn add_status(&mut self, layout: &StatusLayout, status: &[u8]) -> Option<()> {
         let address = |offset| u64_at(status, offset).map(Address);
-        let call = &layout.system_call;
         let thread = NativeThread {
             tid: u32_at(status, layout.pid)?,
             thread_pointer: layout.thread_pointer.and_then(address).filter(|pointer| !pointer.is_null()),
             instruction_pointer: address(layout.instruction_pointer),
             stack_pointer: address(layout.stack_pointer),
-            futex: address(call.first_argument).filter(|_| u64_at(status, call.number) == Some(call.futex)),
+            futex: futex(&layout.system_call, status),
         };
         let current_signal = i16::from_le_bytes(*status.get(layout.cursig..)?.first_chunk()?);
         self.current_signal.get_or_insert(current_signal.into());
         self.notes.threads.push(thread);
+        Some(())
+    }
+
+    fn add_thread_pointer(&mut self, registers: &[u8]) -> Option<()> {
+        let pointer = Address(u64_at(registers, 0)?);
+        if let Some(thread) = self.notes.threads.last_mut() {
+            thread.thread_pointer = Some(pointer).filter(|pointer| !pointer.is_null());
+        }
         Some(())
     }
 
@@ -235,6 +217,19 @@ impl Reader {
     fn is_death(&self, number: i32) -> bool {
         signal::is_fatal(number) && !(self.by_debugger && number == signal::SIGTRAP)
     }
+}
+
+/// The futex that a thread waits for, by its `NT_PRSTATUS`.
+fn futex(call: &SystemCall, status: &[u8]) -> Option<Address> {
+    /// `FUTEX_WAIT`, `FUTEX_LOCK_PI`, `FUTEX_WAIT_BITSET`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI2` of Linux
+    /// `include/uapi/linux/futex.h`.
+    const WAITING: [u64; 5] = [0, 6, 9, 11, 13];
+    /// `FUTEX_PRIVATE_FLAG` and `FUTEX_CLOCK_REALTIME`; the argument is an `int`.
+    const COMMAND: u64 = 0xffff_ffff & !(128 | 256);
+    let number = u64_at(status, call.number)?;
+    let [futex, operation] = call.arguments.map(|at| u64_at(status, at));
+    let waits = WAITING.contains(&(operation? & COMMAND));
+    futex.filter(|_| waits && (number == call.futex || number == call.restart)).map(Address)
 }
 
 fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {

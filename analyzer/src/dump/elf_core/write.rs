@@ -44,7 +44,11 @@ pub(in crate::dump) fn write(
     let table_end = (size_of::<FileHeader64<LE>>() + count * size_of::<ProgramHeader64<LE>>()) as u64;
     let section_size = if in_section { size_of::<SectionHeader64<LE>>() as u64 } else { 0 };
 
-    out.write_all(bytes_of(&file_header(count, in_section.then_some(table_end))))?;
+    out.write_all(bytes_of(&file_header(
+        headers.machine.elf_machine,
+        count,
+        in_section.then_some(table_end),
+    )))?;
     let mut offset = table_end + section_size;
     for (bytes, align) in &notes {
         offset = offset.next_multiple_of(NOTE_ALIGNMENT);
@@ -195,7 +199,7 @@ fn pad(out: &mut dyn Write, at: u64, alignment: u64) -> io::Result<u64> {
 }
 
 /// `section_at`: where the section header lies that has the count, if there are too many program headers.
-fn file_header(count: usize, section_at: Option<u64>) -> FileHeader64<LE> {
+fn file_header(machine: elf::Machine, count: usize, section_at: Option<u64>) -> FileHeader64<LE> {
     let short = |value| U16::new(LE, value);
     FileHeader64 {
         e_ident: Ident {
@@ -208,7 +212,7 @@ fn file_header(count: usize, section_at: Option<u64>) -> FileHeader64<LE> {
             padding: [0; 7],
         },
         e_type: U16::new(LE, elf::ET_CORE),
-        e_machine: U16::new(LE, elf::EM_X86_64),
+        e_machine: U16::new(LE, machine),
         e_version: U32::new(LE, elf::EV_CURRENT.0.into()),
         e_entry: U64::new(LE, 0),
         e_phoff: U64::new(LE, size_of::<FileHeader64<LE>>() as u64),

@@ -1,5 +1,6 @@
 //! Cores built by hand: whole, cut at every byte, damaged at random, and absurd.
 
+mod aarch64;
 mod files;
 mod smaller;
 
@@ -409,18 +410,46 @@ fn every_refusal_says_what_to_do() {
     let patched = |at: usize, value| {
         let mut bytes = kernel_core().build();
         bytes[at] = value;
-        if at == 5 {
-            bytes[16..18].copy_from_slice(&[0, 4]);
-        }
         refused(&bytes)
     };
-    assert!(matches!(patched(4, 1), OpenProblem::Unsupported { machine, .. } if machine == "32-bit"));
-    assert!(matches!(patched(5, 2), OpenProblem::Unsupported { machine, .. } if machine == "big-endian"));
-    assert!(matches!(patched(18, 183), OpenProblem::Unsupported { machine, .. } if machine == "aarch64"));
     assert!(matches!(patched(16, 9), OpenProblem::Damaged(_)));
     let mut without_notes = kernel_core().build();
     without_notes[64..68].copy_from_slice(&[0; 4]);
     assert!(matches!(refused(&without_notes), OpenProblem::NoNotes));
+}
+
+#[test]
+fn a_machine_that_is_not_supported_is_named_with_what_is_missing() {
+    const CLASS_32: u8 = 1;
+    const CLASS_64: u8 = 2;
+    const LITTLE: u8 = 1;
+    const BIG: u8 = 2;
+    let refused = |class, order, machine: u16| {
+        let mut bytes = kernel_core().build();
+        (bytes[4], bytes[5]) = (class, order);
+        for (at, number) in [(16, 4), (18, machine)] {
+            let number = if order == BIG { number.to_be_bytes() } else { number.to_le_bytes() };
+            bytes[at..at + 2].copy_from_slice(&number);
+        }
+        open(&bytes, FileSearch::default()).unwrap_err().problem.to_string()
+    };
+    for (class, order, machine, name, missing) in [
+        (CLASS_32, LITTLE, 3, "i386", "it is 32-bit"),
+        (CLASS_32, LITTLE, 40, "arm", "it is 32-bit"),
+        (CLASS_32, LITTLE, 62, "x32", "it is 32-bit"),
+        (CLASS_32, BIG, 8, "mips", "it is 32-bit and big-endian"),
+        (CLASS_64, BIG, 22, "s390x", "it is big-endian"),
+        (CLASS_64, BIG, 21, "ppc64", "it is big-endian"),
+        (CLASS_64, BIG, 183, "aarch64_be", "it is big-endian"),
+        (CLASS_64, LITTLE, 243, "riscv64", "where its registers and thread pointers lie"),
+        (CLASS_64, LITTLE, 21, "ppc64le", "tables of CPython for it"),
+        (CLASS_64, LITTLE, 258, "loongarch64", "where its registers and thread pointers lie"),
+        (CLASS_64, LITTLE, 4711, "machine 4711", "where its registers and thread pointers lie"),
+    ] {
+        let message = refused(class, order, machine);
+        let told = format!("is a core of a {name}");
+        assert!(message.starts_with(&told) && message.contains(missing), "{message}");
+    }
 }
 
 #[test]

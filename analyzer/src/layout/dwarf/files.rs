@@ -1,9 +1,10 @@
 //! The object files that debug information is read from.
 
 use super::ExtractError;
+use crate::addr::Machine;
 use gimli::{Dwarf, DwarfSections, EndianSlice, LittleEndian, SectionId, Unit};
 use object::read::{ReadCache, ReadRef, RelocationMap};
-use object::{Object, ObjectKind, ObjectSection};
+use object::{Architecture, Object, ObjectKind, ObjectSection};
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub(super) struct Container {
     path: PathBuf,
     /// In hexadecimal; empty where the file has none.
     pub(super) build_id: String,
+    /// `None` for one that pycore does not know.
+    pub(super) machine: Option<Machine>,
     sections: DwarfSections<Vec<u8>>,
 }
 
@@ -48,6 +51,11 @@ impl Container {
         let sections = DwarfSections::load(|id| section(path, &object, id))?;
         Ok(Container {
             path: path.to_owned(),
+            machine: match object.architecture() {
+                Architecture::X86_64 => Some(Machine::X86_64),
+                Architecture::Aarch64 => Some(Machine::Aarch64),
+                _ => None,
+            },
             build_id: build_id.iter().map(|byte| format!("{byte:02x}")).collect(),
             sections,
         })

@@ -10,10 +10,11 @@ mod types;
 
 use super::schema::{Place, STRUCTS, StructSpec, Structs};
 use super::table::{Layout, Provenance};
+use crate::addr::Machine;
 use files::{Container, DebugFile, Files};
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use types::{Die, Types};
 
 /// What debug information does not tell about an interpreter.
@@ -101,6 +102,15 @@ pub enum ExtractError {
     /// The files define none of the structs.
     #[error("none of the structs that pycore reads is in the debug information of the files given")]
     NoStructs,
+}
+
+/// The machine that an object file is for.
+///
+/// # Errors
+/// When the file cannot be read, or is for a machine that pycore does not know.
+pub fn machine(file: &Path) -> Result<Machine, ExtractError> {
+    let unknown = || ExtractError::Abi { path: file.to_owned() };
+    Container::open(file)?.machine.ok_or_else(unknown)
 }
 
 /// Makes the table of an interpreter from the debug information of `files`, as [`structs`] does.
