@@ -131,7 +131,13 @@ impl Search<'_> {
     /// By thread states, which are found by their threads; where the interpreters that they belong to are missing, by
     /// their frames alone. `whole` is the memory that is passed over.
     fn by_threads(&mut self, whole: &dyn Memory) {
-        let places = search::places(whole, self.dump.process());
+        let process = self.dump.process();
+        if process.threads.is_empty() {
+            return self.try_layouts(|inspector| {
+                search::runtimes(self.dump, inspector, &search::places_by_shape(whole, inspector))
+            });
+        }
+        let places = search::places(whole, process);
         info!("{} places hold the pthread_self() of a thread", places.len());
         self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
         if self.found.is_empty() {
@@ -200,7 +206,15 @@ fn prefer(known: &mut Vec<Runtime>, new: Runtime, hint: Option<(u8, u8)>) {
 
 fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessInfo) -> Evidence {
     let (states, _) = stack::interpreter_states(inspector, roots);
-    let threads = states.iter().flat_map(|state| &state.threads);
+    let mut threads = states.iter().flat_map(|state| &state.threads);
+    if process.threads.is_empty() {
+        return Evidence {
+            method: "scan",
+            detail: "an interpreter and thread states that lead to each other; the dump names no threads"
+                .to_owned(),
+            address: threads.next().map(|state| state.address),
+        };
+    }
     let natives = NativeThreads::new(inspector.memory, process);
     let mut joined =
         threads.filter_map(|state| Some((natives.by_pthread(Address(state.thread_id))?.tid, state.address)));
@@ -261,6 +275,7 @@ fn understand(
         let fit = fit::fit(memory, &layout, &roots, dump.process());
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {
+            debug!("not used: {failure}");
             why.get_or_insert_with(|| format!("the table {} fails: {failure}", layout.name));
             continue;
         }

@@ -7,7 +7,7 @@
 use super::words::{self, Wanted};
 use crate::addr::Address;
 use crate::dump::Dump;
-use crate::layout::Layout;
+use crate::layout::{Field, Layout};
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
 use crate::process::{NativeThreads, ProcessInfo};
@@ -16,6 +16,9 @@ use std::collections::{HashMap, HashSet};
 
 /// The most places with a wanted number that are looked at.
 const MAX_PLACES: usize = 1 << 20;
+
+/// How much memory is looked at for shapes, in bytes.
+const MAX_SHAPED: u64 = 1 << 30;
 
 /// Places in writable memory that hold the `pthread_self()` of a native thread.
 pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
@@ -35,6 +38,38 @@ fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     if let Some(wanted) = Wanted::new(numbers) {
         for range in memory.ranges().into_iter().filter(|range| range.writable) {
             words::find(memory, range, &wanted, MAX_PLACES, &mut places);
+        }
+    }
+    places
+}
+
+/// Places of `PyThreadState.thread_id` by this layout, where nothing tells which threads there are: of the thread states
+/// that an interpreter has at the head of its list and that lead back to it.
+pub(super) fn places_by_shape(memory: &dyn Memory, inspector: &Inspector<'_>) -> Vec<Address> {
+    let layout = &inspector.layout.structs;
+    let offset = |field: Field| field.place.map(|place| u64::from(place.offset));
+    let (Some(head), Some(owner), Some(id)) = (
+        offset(layout.PyInterpreterState.tstate_head),
+        offset(layout.PyThreadState.interp),
+        offset(layout.PyThreadState.thread_id),
+    ) else {
+        return Vec::new();
+    };
+    let ranges: Vec<Range> = memory.ranges().into_iter().filter(|range| range.writable).collect();
+    let bounds = ranges.first().zip(ranges.last()).map(|(first, last)| (first.start, last.end()));
+    let mut places = Vec::new();
+    let mut left = MAX_SHAPED;
+    for range in ranges {
+        left = left.saturating_sub(range.size);
+        if left > 0
+            && let Some(bounds) = bounds
+        {
+            words::pointers(memory, range, bounds, |at, thread| {
+                let interpreter = at.sub(head);
+                if places.len() < MAX_PLACES && memory.pointer(thread.add(owner)) == Ok(interpreter) {
+                    places.push(thread.add(id));
+                }
+            });
         }
     }
     places

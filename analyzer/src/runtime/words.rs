@@ -40,9 +40,18 @@ pub(super) fn find(
     limit: usize,
     found: &mut Vec<Address>,
 ) {
+    chunks(memory, range, |at, words| {
+        find_in(words, at, wanted, found);
+        found.len() < limit
+    });
+}
+
+/// Hands the aligned words of a range to `take`, some thousand at a time with the address of the first, as long as it
+/// wants more and bytes are there.
+fn chunks(memory: &dyn Memory, range: Range, mut take: impl FnMut(Address, &[[u8; 8]]) -> bool) {
     let mut buffer = vec![0; CHUNK.min(usize::try_from(range.size).unwrap_or(CHUNK))];
     let mut done = range.start.0.next_multiple_of(8) - range.start.0;
-    while done + 8 <= range.size && found.len() < limit {
+    while done + 8 <= range.size {
         let at = range.start.add(done);
         let size = buffer.len().min(usize::try_from(range.size - done).unwrap_or(usize::MAX)) & !7;
         let Some(chunk) = buffer.get_mut(..size) else { return };
@@ -55,12 +64,30 @@ pub(super) fn find(
             }
         };
         let words = buffer.get(..held).unwrap_or_default().as_chunks::<8>().0;
-        find_in(words, at, wanted, found);
-        if faulted {
+        if !take(at, words) || faulted {
             return;
         }
         done += size as u64;
     }
+}
+
+/// The virtual addresses and values of aligned words within `range` that are addresses of words from `lowest` to
+/// `highest`, by `take`. Where bytes are missing, the rest of the range is passed over.
+pub(super) fn pointers(
+    memory: &dyn Memory,
+    range: Range,
+    (lowest, highest): (Address, Address),
+    mut take: impl FnMut(Address, Address),
+) {
+    chunks(memory, range, |at, words| {
+        for (index, word) in words.iter().enumerate() {
+            let value = Address(u64::from_le_bytes(*word));
+            if lowest <= value && value < highest && value.0.is_multiple_of(8) {
+                take(at.element(index as u64, 8), value);
+            }
+        }
+        true
+    });
 }
 
 fn find_in(words: &[[u8; 8]], start: Address, wanted: &Wanted, found: &mut Vec<Address>) {
