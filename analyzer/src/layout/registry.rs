@@ -24,7 +24,8 @@ pub struct Entry {
     /// Where it comes from.
     pub origin: Origin,
     text: &'static str,
-    parsed: OnceLock<Layout>,
+    /// Large: not where a list of entries would put it on the stack.
+    parsed: OnceLock<Box<Layout>>,
 }
 
 impl Entry {
@@ -49,7 +50,7 @@ impl Entry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = Layout::from_yaml(self.text, &self.name)?;
-                Ok(self.parsed.get_or_init(|| layout))
+                Ok(self.parsed.get_or_init(|| Box::new(layout)))
             }
         }
     }
@@ -62,7 +63,7 @@ pub struct PackageEntry {
     /// The package: `numpy`.
     pub package: &'static str,
     text: &'static str,
-    parsed: OnceLock<PackageLayout>,
+    parsed: OnceLock<Box<PackageLayout>>,
 }
 
 impl PackageEntry {
@@ -75,7 +76,7 @@ impl PackageEntry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = PackageLayout::from_yaml(self.text, self.name)?;
-                Ok(self.parsed.get_or_init(|| layout))
+                Ok(self.parsed.get_or_init(|| Box::new(layout)))
             }
         }
     }
@@ -164,7 +165,7 @@ impl LayoutRegistry {
             target: layout.target(),
             origin: Origin::File(path.to_owned()),
             text: "",
-            parsed: OnceLock::from(layout),
+            parsed: OnceLock::from(Box::new(layout)),
         };
         self.entries.insert(0, entry);
         Ok(())
