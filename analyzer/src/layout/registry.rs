@@ -24,7 +24,8 @@ pub struct Entry {
     /// Where it comes from.
     pub origin: Origin,
     text: &'static str,
-    parsed: OnceLock<Layout>,
+    /// Large: not where a list of entries would put it on the stack.
+    parsed: OnceLock<Box<Layout>>,
 }
 
 impl Entry {
@@ -49,7 +50,7 @@ impl Entry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = Layout::from_yaml(self.text, &self.name)?;
-                Ok(self.parsed.get_or_init(|| layout))
+                Ok(self.parsed.get_or_init(|| Box::new(layout)))
             }
         }
     }
@@ -62,7 +63,7 @@ pub struct PackageEntry {
     /// The package: `numpy`.
     pub package: &'static str,
     text: &'static str,
-    parsed: OnceLock<PackageLayout>,
+    parsed: OnceLock<Box<PackageLayout>>,
 }
 
 impl PackageEntry {
@@ -75,7 +76,7 @@ impl PackageEntry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = PackageLayout::from_yaml(self.text, self.name)?;
-                Ok(self.parsed.get_or_init(|| layout))
+                Ok(self.parsed.get_or_init(|| Box::new(layout)))
             }
         }
     }
@@ -130,7 +131,12 @@ impl LayoutRegistry {
                 "cpython-3.9-lp64",
                 "cpython-3.8-lp64",
                 "cpython-3.7-lp64",
+                "cpython-3.15-lp64-aarch64",
+                "cpython-3.15t-lp64-aarch64",
+                "cpython-3.14-lp64-aarch64",
+                "cpython-3.14t-lp64-aarch64",
                 "cpython-3.13-lp64-aarch64",
+                "cpython-3.13t-lp64-aarch64",
                 "cpython-3.12-lp64-aarch64",
                 "cpython-3.11-lp64-aarch64",
                 "cpython-3.10-lp64-aarch64",
@@ -159,7 +165,7 @@ impl LayoutRegistry {
             target: layout.target(),
             origin: Origin::File(path.to_owned()),
             text: "",
-            parsed: OnceLock::from(layout),
+            parsed: OnceLock::from(Box::new(layout)),
         };
         self.entries.insert(0, entry);
         Ok(())

@@ -19,13 +19,16 @@ const MAX_PLACES: usize = 1 << 20;
 
 /// How much memory is looked at for shapes, in bytes.
 const MAX_SHAPED: u64 = 1 << 30;
+/// The most native threads that are looked for: one thread state leads to all of its interpreter.
+const MAX_THREADS: usize = 1 << 16;
 
 /// Places in writable memory that hold the `pthread_self()` of a native thread.
 pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
     let natives = NativeThreads::new(memory, process);
-    let mut ids = Vec::from_iter(process.threads.iter().flat_map(|thread| natives.pthreads(thread)));
+    let threads = || process.threads.iter().take(MAX_THREADS);
+    let mut ids = Vec::from_iter(threads().flat_map(|thread| natives.pthreads(thread)));
     if ids.is_empty() {
-        let tids = process.threads.iter().map(|thread| thread.tid.into());
+        let tids = threads().map(|thread| thread.tid.into());
         let tids = places_of(memory, tids.collect());
         ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
     }
