@@ -23,6 +23,47 @@ impl Layout {
         StaticTypes::of(self.python)
     }
 
+    /// Whether values print as in Python 2: `u''`, `1L`, `set([])`, `<type 'int'>`.
+    pub fn prints_like_python_2(&self) -> bool {
+        self.python < (3, 0)
+    }
+
+    /// `__module__` of the builtin types.
+    pub fn builtins(&self) -> &'static str {
+        if self.since(0) { "builtins" } else { "__builtin__" }
+    }
+
+    /// Whether types of this module are named without it: the builtin ones. In 2.7 the exceptions are in a module of
+    /// their own, whose names are builtins too.
+    pub fn is_builtins(&self, module: &str) -> bool {
+        module == self.builtins() || !self.since(0) && module == "exceptions"
+    }
+
+    /// The attribute of a `threading.Thread` that has its name: private, and mangled, in 2.7.
+    pub fn thread_name_attribute(&self) -> &'static str {
+        if self.since(0) { "_name" } else { "_Thread__name" }
+    }
+
+    /// Whether the line increments of `co_lnotab` are signed.
+    pub fn line_increments_are_signed(&self) -> bool {
+        self.since(6)
+    }
+
+    /// Whether `repr` of a `bytearray`, `deque` or `defaultdict` names a subclass by its own name.
+    pub fn containers_name_their_class(&self) -> bool {
+        self.since(7)
+    }
+
+    /// Whether `repr` of a `timedelta` names its parts.
+    pub fn time_deltas_name_their_parts(&self) -> bool {
+        self.since(7)
+    }
+
+    /// Whether `repr` of an exception with one argument shows the comma of a tuple.
+    pub fn exceptions_show_tuples(&self) -> bool {
+        !self.since(7)
+    }
+
     /// In which order a split table's values were inserted.
     pub fn split_order(&self) -> SplitOrder {
         let values = &self.structs.PyDictValues;

@@ -34,6 +34,33 @@ pub enum IntModel {
     LvTag,
 }
 
+/// How texts and names are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrModel {
+    /// 2.7: `str` is a string of bytes, which names are; `unicode` is an array of `Py_UNICODE`.
+    BytesAndUnicode,
+    /// From 3.3: `str` has characters of 1, 2 or 4 bytes (PEP 393).
+    Compact,
+}
+
+/// How a dict holds its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DictModel {
+    /// Up to 3.5: a hash table of entries.
+    Table,
+    /// From 3.6: an array of entries in the order of insertion, and a hash table of indices into it.
+    Compact,
+}
+
+/// Where the exceptions are that a thread handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandledModel {
+    /// Up to 3.6: the innermost in the thread state, what was handled before it in frames.
+    ThreadState,
+    /// From 3.7: in a stack of their own, `PyThreadState.exc_info`.
+    Stack,
+}
+
 /// How a thread state holds the exception in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaisedModel {
@@ -47,7 +74,9 @@ pub enum RaisedModel {
 /// Where it is written which thread holds the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GilModel {
-    /// Up to 3.11: one for the process, in `_PyRuntime`.
+    /// Up to 3.6: one for the process, in variables of its own.
+    Globals,
+    /// From 3.7 to 3.11: one for the process, in `_PyRuntime`.
     Runtime,
     /// From 3.12: `PyInterpreterState.ceval.gil`, which interpreters may share.
     Interpreter,
@@ -110,6 +139,38 @@ impl Layout {
         if self.structs.PyLongObject.lv_tag.exists() { IntModel::LvTag } else { IntModel::ObSize }
     }
 
+    /// How texts and names are held.
+    pub fn str_model(&self) -> StrModel {
+        if self.structs.PyUnicodeObject.str.exists() { StrModel::BytesAndUnicode } else { StrModel::Compact }
+    }
+
+    /// How a dict holds its entries.
+    pub fn dict_model(&self) -> DictModel {
+        if self.structs.PyDictObject.ma_table.exists() { DictModel::Table } else { DictModel::Compact }
+    }
+
+    /// Where the exceptions are that a thread handles.
+    pub fn handled_model(&self) -> HandledModel {
+        if self.structs.PyThreadState.exc_info.exists() {
+            HandledModel::Stack
+        } else {
+            HandledModel::ThreadState
+        }
+    }
+
+    /// Whether `Py_UNICODE` may have 2 bytes: an option of the build of 2.7.
+    pub fn narrow_unicode_is_possible(&self) -> bool {
+        self.str_model() == StrModel::BytesAndUnicode
+    }
+
+    /// Bits of a digit of an int, `PyLong_SHIFT`: an option of the build, which goes with the size of a digit.
+    pub fn digit_bits(&self) -> u32 {
+        match self.structs.PyLongObject.ob_digit.place {
+            Some(place) if place.size == 2 => 15,
+            _ => 30,
+        }
+    }
+
     /// How a thread state holds the exception in flight.
     pub fn raised_model(&self) -> RaisedModel {
         if self.structs.PyThreadState.current_exception.exists() {
@@ -121,7 +182,13 @@ impl Layout {
 
     /// Where it is written which thread holds the GIL.
     pub fn gil_model(&self) -> GilModel {
-        if self.structs.PyInterpreterState.gil.exists() { GilModel::Interpreter } else { GilModel::Runtime }
+        if self.structs.PyInterpreterState.gil.exists() {
+            GilModel::Interpreter
+        } else if self.structs.PyRuntimeState.tstate_current.exists() {
+            GilModel::Runtime
+        } else {
+            GilModel::Globals
+        }
     }
 
     /// How a type with `Py_TPFLAGS_MANAGED_DICT` keeps the attributes of its instances.
@@ -168,7 +235,8 @@ mod tests {
     fn built_in_tables_have_the_capabilities_of_their_versions() {
         for entry in LayoutRegistry::new().entries() {
             let layout = entry.layout().unwrap();
-            let minor = entry.target.python.1;
+            // 2.7 is older than all of 3.
+            let minor = if entry.target.python.0 == 2 { 0 } else { entry.target.python.1 };
             let frame = match minor {
                 ..=10 => FrameModel::FrameObject,
                 11 | 12 => FrameModel::CFrame,
@@ -194,6 +262,10 @@ mod tests {
             assert_eq!(layout.gil_model() == GilModel::Interpreter, since(12), "3.{minor}");
             assert_eq!(layout.variables_model() == VariablesModel::LocalsPlus, since(11), "3.{minor}");
             assert_eq!(layout.has_tagged_references(), since(14), "3.{minor}");
+            assert_eq!(layout.str_model() == StrModel::Compact, since(3), "3.{minor}");
+            assert_eq!(layout.dict_model() == DictModel::Compact, since(6), "3.{minor}");
+            assert_eq!(layout.handled_model() == HandledModel::Stack, since(7), "3.{minor}");
+            assert_eq!(layout.digit_bits(), 30, "3.{minor}");
         }
     }
 

@@ -15,7 +15,8 @@ mod yaml;
 
 pub use behaviour::SplitOrder;
 pub use capability::{
-    FrameModel, GilModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel, VariablesModel,
+    DictModel, FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,
+    StrModel, VariablesModel,
 };
 pub use debug_offsets::{DEBUG_COOKIE, DebugOffsets, DebugOffsetsError};
 pub use overlay::overlay;

@@ -131,6 +131,9 @@ impl LayoutRegistry {
                 "cpython-3.9-lp64",
                 "cpython-3.8-lp64",
                 "cpython-3.7-lp64",
+                "cpython-3.6-lp64",
+                "cpython-2.7-lp64",
+                "cpython-2.7d-lp64",
                 "cpython-3.15-lp64-aarch64",
                 "cpython-3.15t-lp64-aarch64",
                 "cpython-3.14-lp64-aarch64",
@@ -271,7 +274,7 @@ mod tests {
         };
         registry.keep_for(Machine::X86_64);
         assert_eq!(names(&registry, Some((3, 9))), ["cpython-3.9-lp64"]);
-        assert_eq!(names(&registry, Some((3, 6))), [""; 0]);
+        assert_eq!(names(&registry, Some((3, 5))), [""; 0]);
         assert_eq!(names(&registry, None).len(), registry.entries().len());
 
         let own = Layout::new("own".to_owned(), (3, 11), "14.0.0".to_owned());

@@ -184,7 +184,7 @@ schema! {
     /// `PyThreadState`, Include/cpython/pystate.h.
     PyThreadState("PyThreadState", "_ts") {
         prev, next, interp, frame, cframe, current_frame, thread_id, native_thread_id, id,
-        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info, state,
+        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info, exc_value, exc_traceback, state,
     }
     /// `_PyErr_StackItem`, Include/cpython/pystate.h.
     PyErrStackItem("_PyErr_StackItem", "_err_stackitem") { exc_type, exc_value, exc_traceback, previous_item }
@@ -198,7 +198,7 @@ schema! {
     /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
     PyFrameObject("PyFrameObject", "_frame") {
         f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame, f_gen, f_valuestack, f_iblock,
-        f_blockstack,
+        f_blockstack, f_exc_value, f_exc_traceback,
     }
     /// `PyTryBlock`, up to 3.10, Include/cpython/frameobject.h.
     PyTryBlock("PyTryBlock") { b_type, b_level }
@@ -238,14 +238,17 @@ schema! {
     PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs, excs_str }
     /// `PySyntaxErrorObject`.
     PySyntaxErrorObject("PySyntaxErrorObject") { msg, filename, lineno }
-    /// `PyOSErrorObject`.
-    PyOSErrorObject("PyOSErrorObject") { myerrno, strerror, filename, filename2, written }
+    /// `PyOSErrorObject`, in 2.7 `PyEnvironmentErrorObject`.
+    PyOSErrorObject("PyOSErrorObject", "PyEnvironmentErrorObject") { myerrno, strerror, filename, filename2, written }
     /// `PyUnicodeErrorObject`.
     PyUnicodeErrorObject("PyUnicodeErrorObject") { encoding, object, start, end, reason }
     /// `PyImportErrorObject`.
     PyImportErrorObject("PyImportErrorObject") { msg, name, path }
 
-    /// `PyLongObject`, Include/cpython/longintrepr.h.
+    /// `PyIntObject`, of 2.7 only, Include/intobject.h: an int that fits a C long.
+    PyIntObject("PyIntObject") { ob_ival }
+    /// `PyLongObject`, Include/cpython/longintrepr.h. The size of `ob_digit` is that of one digit: 4 bytes for digits
+    /// of 30 bits, 2 for those of 15.
     PyLongObject("PyLongObject", "_longobject") {
         lv_tag = "long_value.lv_tag", ob_digit = "long_value.ob_digit" | "ob_digit",
     }
@@ -259,18 +262,22 @@ schema! {
     }
     /// `PyCompactUnicodeObject`. Its size is where the text of compact strings starts.
     PyCompactUnicodeObject("PyCompactUnicodeObject") { utf8_length }
-    /// `PyUnicodeObject`.
-    PyUnicodeObject("PyUnicodeObject") { data }
-    /// `PyBytesObject`.
-    PyBytesObject("PyBytesObject") { ob_sval }
+    /// `PyUnicodeObject`. In 2.7 all texts have `length` characters of type `Py_UNICODE` at `str`.
+    PyUnicodeObject("PyUnicodeObject") { data, length, str }
+    /// `PyBytesObject`; `PyStringObject` in 2.7, where it is the type `str`.
+    PyBytesObject("PyBytesObject", "PyStringObject") { ob_sval }
+    /// `PyStringObject`, of 2.7 only, Include/stringobject.h.
+    PyStringObject("PyStringObject") { ob_shash }
     /// `PyByteArrayObject`.
-    PyByteArrayObject("PyByteArrayObject") { ob_start }
+    PyByteArrayObject("PyByteArrayObject") { ob_start = "ob_start" | "ob_bytes" }
     /// `PyTupleObject`.
     PyTupleObject("PyTupleObject") { ob_item }
     /// `PyListObject`.
     PyListObject("PyListObject") { ob_item }
     /// `PyDictObject`, Include/cpython/dictobject.h.
-    PyDictObject("PyDictObject") { ma_used, ma_keys, ma_values }
+    PyDictObject("PyDictObject", "_dictobject") { ma_used, ma_keys, ma_values, ma_mask, ma_table }
+    /// `PyDictEntry`, of 2.7 only, Include/dictobject.h.
+    PyDictEntry("PyDictEntry") { me_key, me_value }
     /// `PyDictKeysObject`, Objects/dict-common.h and Include/internal/pycore_dict.h.
     PyDictKeysObject("PyDictKeysObject", "_dictkeysobject") {
         dk_size, dk_log2_size, dk_log2_index_bytes, dk_kind, dk_nentries, dk_indices,
@@ -291,30 +298,38 @@ schema! {
     /// `_ODictNode`, Objects/odictobject.c.
     ODictNode("_ODictNode", "_odictnode") { key, hash, next }
     /// `PySetObject`.
-    PySetObject("PySetObject") { used, mask, table }
+    PySetObject("PySetObject", "_setobject") { used, mask, table }
     /// `setentry`.
     SetEntry("setentry") { key, hash }
-    /// `dequeobject`, Modules/_collectionsmodule.c.
-    DequeObject("dequeobject") { leftblock, leftindex, maxlen }
+    /// `dequeobject`, Modules/_collectionsmodule.c. It has `len` in 2.7; later `ob_size` says it.
+    DequeObject("dequeobject") { leftblock, leftindex, maxlen, len }
     /// `block`, Modules/_collectionsmodule.c.
     DequeBlock("block", "BLOCK") { data, rightlink }
     /// `defdictobject`, Modules/_collectionsmodule.c.
     DefDictObject("defdictobject") { default_factory }
-    /// `rangeobject`, Objects/rangeobject.c.
-    RangeObject("rangeobject") { start, stop, step }
+    /// `rangeobject`, Objects/rangeobject.c. In 2.7 it is `xrange`, of C longs, and has `len` instead of `stop`.
+    RangeObject("rangeobject") { start, stop, step, len }
     /// `PySliceObject`.
     PySliceObject("PySliceObject") { start, stop, step }
-    /// `mappingproxyobject`, Objects/descrobject.c.
-    MappingProxyObject("mappingproxyobject") { mapping }
-    /// `_PyDictViewObject`.
-    PyDictViewObject("_PyDictViewObject") { dv_dict }
+    /// `mappingproxyobject`, Objects/descrobject.c; `proxyobject` in 2.7.
+    MappingProxyObject("mappingproxyobject", "proxyobject") { mapping = "mapping" | "dict" }
+    /// `_PyDictViewObject`, Objects/dictobject.c up to 3.6.
+    PyDictViewObject("_PyDictViewObject", "dictviewobject") { dv_dict }
     /// `_PyNamespaceObject`, Objects/namespaceobject.c.
     PyNamespaceObject("_PyNamespaceObject") { ns_dict }
 
     /// `PyFunctionObject`, Include/cpython/funcobject.h.
     PyFunctionObject("PyFunctionObject") { func_name, func_qualname, func_code, func_globals, func_closure, func_module }
     /// `PyMethodObject`.
-    PyMethodObject("PyMethodObject") { im_func, im_self }
+    PyMethodObject("PyMethodObject") { im_func, im_self, im_class }
+    /// `PyClassObject`, of 2.7 only, Include/classobject.h: a class that derives from nothing.
+    PyClassObject("PyClassObject") { cl_bases, cl_dict, cl_name }
+    /// `PyInstanceObject`, of 2.7 only, Include/classobject.h: an instance of such a class.
+    PyInstanceObject("PyInstanceObject") { in_class, in_dict }
+    /// `PyFileObject`, of 2.7 only, Include/fileobject.h.
+    PyFileObject("PyFileObject") { f_fp, f_name, f_mode }
+    /// `PyBufferObject`, of 2.7 only, Objects/bufferobject.c.
+    PyBufferObject("PyBufferObject") { b_base, b_ptr, b_size, b_offset, b_readonly }
     /// `PyCFunctionObject`.
     PyCFunctionObject("PyCFunctionObject") { m_ml, m_self, m_module }
     /// `PyMethodDef`.

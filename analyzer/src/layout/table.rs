@@ -136,6 +136,9 @@ pub struct Layout {
     /// The table that this one is but for some structs.
     #[serde(skip)]
     pub base: Option<String>,
+    /// Whether `Py_UNICODE` has 2 bytes instead of 4: in 2.7, an option of the build that moves no field.
+    #[serde(default)]
+    pub narrow_unicode: bool,
     /// The data model.
     pub abi: Abi,
     /// The version of the Unicode database that this Python decides by which characters `repr` escapes, `14.0.0`.
@@ -188,6 +191,7 @@ impl Layout {
             trace_refs: false,
             machine: None,
             base: None,
+            narrow_unicode: false,
             abi: Abi::Lp64,
             unicode,
             push_exc_info: None,
@@ -237,7 +241,11 @@ impl Layout {
             "schema: {}\nname: {}\npython: \"{major}.{minor}\"\nunicode: \"{}\"\n",
             self.schema, self.name, self.unicode
         );
-        for (key, is_set) in [("free_threaded", self.free_threaded), ("trace_refs", self.trace_refs)] {
+        for (key, is_set) in [
+            ("free_threaded", self.free_threaded),
+            ("trace_refs", self.trace_refs),
+            ("narrow_unicode", self.narrow_unicode),
+        ] {
             if is_set {
                 yaml.push_str(&format!("{key}: true\n"));
             }

@@ -2,7 +2,7 @@
 
 use super::numbers::{repr_complex, repr_float};
 use super::numpy::half;
-use super::text::repr_text;
+use super::text::{joined_surrogates, repr_byte_string, repr_text, repr_unicode};
 use super::values::{CUT, Decoded, Walk};
 use super::{TypeInfo, Unreadable};
 use crate::addr::Address;
@@ -56,23 +56,31 @@ impl Walk<'_, '_> {
         if !(1..=16).contains(&item_size) {
             return Err(nonsense());
         }
-        let name = class.short_name();
+        let is_classic = inspector.layout.prints_like_python_2();
+        let name = if is_classic { "array" } else { class.short_name() };
         let count = inspector.length(object)?;
         if count == 0 {
             return Ok(Decoded::exact(format!("{name}('{code}')")));
         }
-        let text = matches!(code.as_str(), "u" | "w");
+        let text = matches!(code.as_str(), "u" | "w" | "c");
         let limit = if text { self.limits.max_string } else { self.limits.max_items } as u64;
         let shown = count.min(limit);
         let items = inspector.pointer(object, layout.ArrayObject.ob_item)?;
         let bytes = inspector.memory.bytes(items, shown as usize * item_size)?;
         let mut out = Decoded { truncated: shown < count, ..Decoded::default() };
         let body = if text {
-            let code_points: Vec<u32> = bytes
+            let units = bytes
                 .chunks_exact(item_size)
-                .map(|unit| unit.iter().rev().fold(0, |code, &byte| code << 8 | u32::from(byte)))
-                .collect();
-            let body = repr_text(&code_points, inspector.printable());
+                .map(|unit| unit.iter().rev().fold(0, |code, &byte| code << 8 | u32::from(byte)));
+            let body = if code == "c" {
+                repr_byte_string(&bytes)
+            } else if is_classic && item_size == 2 {
+                repr_unicode(&joined_surrogates(units))
+            } else if is_classic {
+                repr_unicode(&units.collect::<Vec<_>>())
+            } else {
+                repr_text(&units.collect::<Vec<_>>(), inspector.printable())
+            };
             if out.truncated { format!("{body}{CUT}") } else { body }
         } else {
             let mut values = bytes
@@ -80,6 +88,9 @@ impl Walk<'_, '_> {
                 .map(|item| machine_value(&code, item))
                 .collect::<Option<Vec<_>>>()
                 .ok_or_else(nonsense)?;
+            if is_classic && matches!(code.as_str(), "I" | "L") {
+                values.iter_mut().for_each(|value| value.push('L'));
+            }
             if out.truncated {
                 values.push(CUT.to_owned());
             }

@@ -23,7 +23,7 @@ impl Inspector<'_> {
     }
 
     /// `getattr(object, "__name__")` where it is a string, for the kinds of objects that have one.
-    fn dunder_name(&self, object: Address) -> Result<Option<String>, Unreadable> {
+    pub(super) fn dunder_name(&self, object: Address) -> Result<Option<String>, Unreadable> {
         let layout = &self.layout.structs;
         let class = self.type_of(object)?;
         if class.is_type() {

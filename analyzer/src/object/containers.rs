@@ -1,8 +1,9 @@
 //! Sequences, sets, mappings, and what views them.
 
 use super::values::{CUT, Decoded, Walk, attribute, item};
-use super::{Inspector, TypeInfo, Unreadable};
+use super::{DictEntries, Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
+use crate::layout::StrModel;
 use crate::report::Value;
 use num_bigint::BigInt;
 use std::collections::{HashMap, HashSet};
@@ -64,13 +65,23 @@ impl Inspector<'_> {
             }
             let entry = table.element(index, u64::from(layout.SetEntry.size_of));
             let key = self.pointer(entry, layout.SetEntry.key)?;
-            // A removed entry holds the dummy object and the hash -1 (Objects/setobject.c).
-            if !key.is_null() && self.int(entry, layout.SetEntry.hash)? != -1 {
+            if !key.is_null() && !self.is_removed(key, self.int(entry, layout.SetEntry.hash)?)? {
                 met += 1;
                 items.push(key);
             }
         }
         Ok((items, used))
+    }
+
+    /// Whether an entry of a set is of an item that was removed: it holds a dummy and the hash -1; in 2.7 the dummy is
+    /// a `str`, and the hash stays that of the item (Objects/setobject.c).
+    fn is_removed(&self, key: Address, hash: i64) -> Result<bool, Unreadable> {
+        if self.layout.str_model() == StrModel::Compact {
+            return Ok(hash == -1);
+        }
+        Ok(self.is_byte_string(key)?
+            && self.is_ascii_string(key, "<dummy key>")?
+            && self.int(key, self.layout.structs.PyStringObject.ob_shash)? != hash)
     }
 
     /// The items of a `collections.deque`, left to right.
@@ -80,7 +91,8 @@ impl Inspector<'_> {
         limit: usize,
     ) -> Result<(Vec<Address>, u64), Unreadable> {
         let layout = &self.layout.structs;
-        let count = self.length(object)?;
+        let own_length = layout.DequeObject.len;
+        let count = if own_length.exists() { self.uint(object, own_length)? } else { self.length(object)? };
         let width = layout.DequeBlock.data.place.map_or(0, |place| u64::from(place.size) / 8);
         let mut block = self.pointer(object, layout.DequeObject.leftblock)?;
         let mut index = self.uint(object, layout.DequeObject.leftindex)?;
@@ -108,7 +120,7 @@ enum Pairs {
 
 impl Walk<'_, '_> {
     /// `open item, item close`, with the items as children.
-    fn sequence(
+    pub(super) fn sequence(
         &mut self,
         object: Address,
         items: &[Address],
@@ -177,8 +189,20 @@ impl Walk<'_, '_> {
         out
     }
 
+    /// The pairs of a mapping whose order its keys have of their own, as tuples: `[(key, value)]`.
+    pub(super) fn pairs_in_order(
+        &mut self,
+        object: Address,
+        keys: &[Address],
+        entries: &DictEntries,
+    ) -> Decoded {
+        let values: HashMap<Address, Address> = entries.pairs.iter().copied().collect();
+        let pairs: Vec<_> = keys.iter().filter_map(|&key| Some((key, *values.get(&key)?))).collect();
+        self.mapping(object, &pairs, entries.used, Pairs::Tuples)
+    }
+
     /// Puts the repr between a prefix and a suffix.
-    fn wrapped(mut inner: Decoded, prefix: &str, suffix: &str) -> Decoded {
+    pub(super) fn wrapped(mut inner: Decoded, prefix: &str, suffix: &str) -> Decoded {
         inner.repr = format!("{prefix}{}{suffix}", inner.repr);
         inner
     }
@@ -235,6 +259,11 @@ impl Walk<'_, '_> {
         Ok(Self::wrapped(inner, &prefix, ")"))
     }
 
+    /// What `repr` of an instance of the builtin type `builtin`, or of a subclass, calls it.
+    pub(super) fn shown_name<'n>(&self, class: &'n TypeInfo, builtin: &'n str) -> &'n str {
+        if self.inspector.layout.containers_name_their_class() { class.short_name() } else { builtin }
+    }
+
     /// `deque_repr`, Modules/_collectionsmodule.c.
     pub(super) fn deque(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         if self.is_inside(object) {
@@ -244,7 +273,7 @@ impl Walk<'_, '_> {
         let maxlen = self.inspector.int(object, self.inspector.layout.structs.DequeObject.maxlen)?;
         let inner = self.sequence(object, &items, count, ("[", "]"));
         let suffix = if maxlen >= 0 { format!(", maxlen={maxlen})") } else { ")".to_owned() };
-        Ok(Self::wrapped(inner, &format!("{}(", class.short_name()), &suffix))
+        Ok(Self::wrapped(inner, &format!("{}(", self.shown_name(class, "deque")), &suffix))
     }
 
     /// `defdict_repr`, Modules/_collectionsmodule.c.
@@ -260,7 +289,8 @@ impl Walk<'_, '_> {
                 value.repr
             },
         );
-        Ok(Self::wrapped(inner, &format!("{}({factory}, ", class.short_name()), ")"))
+        let name = self.shown_name(class, "defaultdict");
+        Ok(Self::wrapped(inner, &format!("{name}({factory}, "), ")"))
     }
 
     /// `odict_repr`, Objects/odictobject.c: the order is that of the list of nodes.

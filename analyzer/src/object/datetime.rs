@@ -44,7 +44,7 @@ impl Walk<'_, '_> {
         has_zone: Field,
         zone: Field,
     ) -> Result<Decoded, Unreadable> {
-        if self.inspector.uint(object, fold)? != 0 {
+        if fold.exists() && self.inspector.uint(object, fold)? != 0 {
             repr.push_str(", fold=1");
         }
         if self.inspector.uint(object, has_zone)? == 0 {
@@ -60,15 +60,21 @@ impl Walk<'_, '_> {
     /// `delta_repr`.
     pub(super) fn time_delta(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
         let layout = &self.inspector.layout.structs.PyDateTimeDelta;
-        let mut parts = Vec::new();
-        for (name, field) in
-            [("days", layout.days), ("seconds", layout.seconds), ("microseconds", layout.microseconds)]
-        {
-            let value = self.inspector.int(object, field)?;
-            if value != 0 {
-                parts.push(format!("{name}={value}"));
-            }
+        let named =
+            [("days", layout.days), ("seconds", layout.seconds), ("microseconds", layout.microseconds)];
+        let mut values = Vec::new();
+        for (name, field) in named {
+            values.push((name, self.inspector.int(object, field)?));
         }
+        let mut parts: Vec<String> = if self.inspector.layout.time_deltas_name_their_parts() {
+            values.retain(|&(_, value)| value != 0);
+            values.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        } else {
+            while values.len() > 1 && values.last().is_some_and(|&(_, value)| value == 0) {
+                values.pop();
+            }
+            values.into_iter().map(|(_, value)| value.to_string()).collect()
+        };
         if parts.is_empty() {
             parts.push("0".to_owned());
         }

@@ -15,7 +15,7 @@ const NAN: u64 = 4;
 const SIGNALING_NAN: u64 = 8;
 
 /// The scientific string of a finite number: `to-scientific-string` of the General Decimal Arithmetic specification.
-fn scientific(digits: &str, exponent: i64) -> String {
+pub(super) fn scientific(digits: &str, exponent: i64) -> String {
     let count = digits.len() as i64;
     let adjusted = exponent.saturating_add(count - 1);
     if exponent > 0 || adjusted < -6 {

@@ -2,7 +2,7 @@
 
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
-use crate::layout::SplitOrder;
+use crate::layout::{DictModel, SplitOrder};
 
 /// The most entries of one table that are looked at; a larger one is damaged, or its rest is left out.
 const MAX_ENTRIES: u64 = 1 << 24;
@@ -79,6 +79,10 @@ impl Inspector<'_> {
     pub fn dict_entries(&self, dict: Address, limit: usize) -> Result<DictEntries, Unreadable> {
         let layout = &self.layout.structs.PyDictObject;
         let used = self.uint(dict, layout.ma_used)?;
+        if self.layout.dict_model() == DictModel::Table {
+            let pairs = self.table_entries(dict, limit)?;
+            return Ok(DictEntries { used: used.max(pairs.len() as u64), pairs });
+        }
         let keys = self.non_null(dict, layout.ma_keys)?;
         let values = self.pointer(dict, layout.ma_values)?;
         let pairs = if values.is_null() {
@@ -87,6 +91,32 @@ impl Inspector<'_> {
             self.split_entries(keys, values, limit)?
         };
         Ok(DictEntries { used: used.max(pairs.len() as u64), pairs })
+    }
+
+    /// The entries of a hash table that holds them itself, in the order of their places.
+    fn table_entries(&self, dict: Address, limit: usize) -> Result<Vec<(Address, Address)>, Unreadable> {
+        let layout = &self.layout.structs;
+        let places = self.uint(dict, layout.PyDictObject.ma_mask)?.saturating_add(1);
+        if places > MAX_ENTRIES {
+            return Err(Unreadable::Nonsense {
+                at: dict,
+                what: format!("a dict's table of {places} places"),
+            });
+        }
+        self.spend(dict, places)?;
+        let table = self.non_null(dict, layout.PyDictObject.ma_table)?;
+        let mut pairs = Vec::new();
+        for index in 0..places {
+            if pairs.len() >= limit {
+                break;
+            }
+            let entry = table.element(index, u64::from(layout.PyDictEntry.size_of));
+            let value = self.pointer(entry, layout.PyDictEntry.me_value)?;
+            if !value.is_null() {
+                pairs.push((self.pointer(entry, layout.PyDictEntry.me_key)?, value));
+            }
+        }
+        Ok(pairs)
     }
 
     fn combined_entries(&self, keys: Address, limit: usize) -> Result<Vec<(Address, Address)>, Unreadable> {

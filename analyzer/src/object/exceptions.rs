@@ -15,6 +15,8 @@ const MESSAGE_LIMITS: Limits = Limits { depth: 8, max_items: 200, max_string: 1 
 
 /// Types whose `str()` is their `repr()`, whether they inherit it from `object` or have a slot of their own for it.
 const REPR_IS_STR: [&str; 7] = ["object", "bytes", "bytearray", "int", "bool", "float", "complex"];
+/// Those of them that 2.7 prints otherwise.
+const REPR_IS_NO_STR_IN_2: [&str; 4] = ["long", "float", "complex", "bytearray"];
 
 /// What an exception object holds.
 #[derive(Clone, Debug)]
@@ -45,22 +47,29 @@ impl Inspector<'_> {
     pub fn exception_fields(&self, object: Address) -> Result<ExceptionFields, Unreadable> {
         let class = self.type_of(object)?;
         if !class.is_exception() {
+            if self.is_exception_object(object)? {
+                return self.classic_exception_fields(object);
+            }
             return Err(Unreadable::Nonsense {
                 at: object,
                 what: format!("an object of type {} instead of an exception", class.name),
             });
         }
         let layout = &self.layout.structs.PyBaseExceptionObject;
+        // 2.7 has none of these.
+        let pointer =
+            |field: Field| if field.exists() { self.pointer(object, field) } else { Ok(Address::NULL) };
+        let suppressed = layout.suppress_context;
         Ok(ExceptionFields {
             message: self.message(object, &class, 0),
             notes: self.notes(object).unwrap_or_else(|error| {
                 self.note_gap(error.gap(format!("the notes of the {} at {object}", class.name)));
                 Vec::new()
             }),
-            traceback: self.pointer(object, layout.traceback)?,
-            cause: self.pointer(object, layout.cause)?,
-            context: self.pointer(object, layout.context)?,
-            suppress_context: self.uint(object, layout.suppress_context)? != 0,
+            traceback: pointer(layout.traceback)?,
+            cause: pointer(layout.cause)?,
+            context: pointer(layout.context)?,
+            suppress_context: suppressed.exists() && self.uint(object, suppressed)? != 0,
             members: self.group_members(object, &class)?,
             type_name: class.name.clone(),
         })
@@ -119,7 +128,7 @@ impl Inspector<'_> {
             match owner {
                 "BaseException" => Ok(None),
                 "KeyError" => self.key_error_message(object),
-                "OSError" => self.os_error_message(object, nesting),
+                "OSError" | "EnvironmentError" => self.os_error_message(object, nesting),
                 "ImportError" => self.text_field(object, self.layout.structs.PyImportErrorObject.msg),
                 "SyntaxError" => self.syntax_error_message(object, nesting),
                 "UnicodeDecodeError" | "UnicodeEncodeError" | "UnicodeTranslateError" => {
@@ -167,7 +176,7 @@ impl Inspector<'_> {
     }
 
     /// `repr(object)`, or why it cannot be known.
-    fn exact_repr(&self, object: Address) -> Result<String, Unreadable> {
+    pub(super) fn exact_repr(&self, object: Address) -> Result<String, Unreadable> {
         let value = self.value(object, MESSAGE_LIMITS);
         match value.note {
             None => Ok(value.repr),
@@ -179,7 +188,12 @@ impl Inspector<'_> {
     fn str_of(&self, object: Address, nesting: usize) -> Result<String, Unreadable> {
         let class = self.type_of(object)?;
         match self.str_source(&class) {
-            MethodSource::Native(owner) if owner == "str" => self.string(object),
+            MethodSource::Native(owner) if matches!(owner.as_str(), "str" | "unicode") => self.string(object),
+            MethodSource::Native(owner)
+                if self.layout.prints_like_python_2() && REPR_IS_NO_STR_IN_2.contains(&owner.as_str()) =>
+            {
+                self.classic_str(object, owner)
+            }
             MethodSource::Native(owner) if REPR_IS_STR.contains(&owner.as_str()) => self.exact_repr(object),
             _ if class.is_exception() && nesting < MAX_NESTING => self
                 .message(object, &class, nesting + 1)
@@ -217,7 +231,8 @@ impl Inspector<'_> {
         let part = |field: Field| self.pointer(object, field);
         let text = |at: Address| if at.is_null() { Ok("None".to_owned()) } else { self.str_of(at, nesting) };
         let (number, reason) = (part(layout.myerrno)?, part(layout.strerror)?);
-        let (file, other) = (part(layout.filename)?, part(layout.filename2)?);
+        let file = part(layout.filename)?;
+        let other = if layout.filename2.exists() { part(layout.filename2)? } else { Address::NULL };
         if file.is_null() && (number.is_null() || reason.is_null()) {
             return Ok(None);
         }
@@ -272,15 +287,16 @@ impl Inspector<'_> {
             _ => "translate character",
         };
         let index = usize::try_from(start).unwrap_or(usize::MAX);
+        let prefix = if self.layout.prints_like_python_2() { "u" } else { "" };
         let one = if end != start.saturating_add(1) || index > 1 << 24 {
             None
         } else if kind == "UnicodeDecodeError" {
             self.bytes_content(subject, index + 1)?.0.get(index).map(|byte| format!("0x{byte:02x}"))
         } else {
             self.text(subject, index + 1)?.code_points.get(index).map(|&code| match code {
-                0..=0xff => format!("'\\x{code:02x}'"),
-                0x100..=0xffff => format!("'\\u{code:04x}'"),
-                _ => format!("'\\U{code:08x}'"),
+                0..=0xff => format!("{prefix}'\\x{code:02x}'"),
+                0x100..=0xffff => format!("{prefix}'\\u{code:04x}'"),
+                _ => format!("{prefix}'\\U{code:08x}'"),
             })
         };
         Ok(Some(match one {
@@ -309,7 +325,7 @@ impl Walk<'_, '_> {
         let args = self.inspector.args(object)?;
         let (items, count) = self.inspector.tuple_items(args, 1)?;
         Ok(match (items.first(), count) {
-            (Some(&only), 1) => {
+            (Some(&only), 1) if !self.inspector.layout.exceptions_show_tuples() => {
                 let value = self.inner(object, only);
                 self.call(name, vec![(None, value)])
             }

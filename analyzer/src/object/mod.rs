@@ -8,6 +8,8 @@ mod array;
 mod assumed;
 mod attributes;
 mod callables;
+mod classic;
+mod classic_library;
 mod containers;
 mod datetime;
 mod decimal;

@@ -5,8 +5,6 @@ use crate::addr::Address;
 use crate::layout::IntModel;
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Bits of a digit (`PyLong_SHIFT`) on 64-bit builds, Include/cpython/longintrepr.h.
-const DIGIT_BITS: u32 = 30;
 /// The most digits of one `int` that are read: about 300,000 bits.
 const MAX_DIGITS: u64 = 10_000;
 
@@ -65,6 +63,43 @@ pub(super) fn repr_complex(real: f64, imaginary: f64) -> String {
     format!("({}{sign}{imaginary_text}j)", format_shortest(real))
 }
 
+/// `float.__str__` of 2.7: 12 digits at most (`%.12g`), and `.0` where it would look like an int.
+pub(super) fn str_float(value: f64) -> String {
+    let mut out = format_12_digits(value, 11);
+    if value.is_finite() && !out.contains(['.', 'e']) {
+        out.push_str(".0");
+    }
+    out
+}
+
+/// `complex.__str__` of 2.7.
+pub(super) fn str_complex(real: f64, imaginary: f64) -> String {
+    let imaginary_text = format_12_digits(imaginary, 12);
+    if real == 0.0 && real.is_sign_positive() {
+        return format!("{imaginary_text}j");
+    }
+    let sign = if imaginary_text.starts_with('-') { "" } else { "+" };
+    format!("({}{sign}{imaginary_text}j)", format_12_digits(real, 12))
+}
+
+/// `%.12g` of C, with an exponent from `1e<limit>` on.
+fn format_12_digits(value: f64, limit: i32) -> String {
+    if !value.is_finite() {
+        return format_shortest(value);
+    }
+    let scientific = format!("{value:.11e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    if (-4..limit).contains(&exponent) {
+        let places = (11 - exponent).max(0) as usize;
+        let fixed = format!("{value:.places$}");
+        return if places > 0 { trimmed(&fixed) } else { fixed };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.unsigned_abs())
+}
+
 impl Inspector<'_> {
     /// The sign of an `int` and how many digits it has.
     pub(super) fn int_digits(&self, object: Address) -> Result<(Sign, u64), Unreadable> {
@@ -91,29 +126,34 @@ impl Inspector<'_> {
     /// # Errors
     /// Missing bytes, digits out of range, or a number of more than 300,000 bits.
     pub fn big_int(&self, object: Address) -> Result<BigInt, Unreadable> {
+        if self.is_machine_int(object)? {
+            return Ok(self.int(object, self.layout.structs.PyIntObject.ob_ival)?.into());
+        }
+        let digit_bits = self.layout.digit_bits();
         let (sign, count) = self.int_digits(object)?;
         if count > MAX_DIGITS {
             return Err(Unreadable::Nonsense {
                 at: object,
-                what: format!("an int of {count} digits of 30 bits"),
+                what: format!("an int of {count} digits of {digit_bits} bits"),
             });
         }
+        let width = if digit_bits == 15 { 2 } else { 4 };
         let bytes = self.memory.bytes(
             self.field_address(object, self.layout.structs.PyLongObject.ob_digit)?,
-            count as usize * 4,
+            count as usize * width,
         )?;
         let mut words = Vec::with_capacity(count as usize);
         let (mut pending, mut bits) = (0u64, 0);
-        for &digit in bytes.as_chunks::<4>().0 {
-            let digit = u32::from_le_bytes(digit);
-            if digit >> DIGIT_BITS != 0 {
+        for digit in bytes.chunks_exact(width) {
+            let digit = digit.iter().rev().fold(0, |digit, &byte| digit << 8 | u32::from(byte));
+            if digit >> digit_bits != 0 {
                 return Err(Unreadable::Nonsense {
                     at: object,
                     what: format!("an int with the digit {digit:#x}"),
                 });
             }
             pending |= u64::from(digit) << bits;
-            bits += DIGIT_BITS;
+            bits += digit_bits;
             if bits >= 32 {
                 words.push(pending as u32);
                 pending >>= 32;
@@ -172,6 +212,26 @@ mod tests {
         ] {
             assert_eq!(repr_float(value), expected);
         }
+    }
+
+    #[test]
+    fn the_str_of_floats_in_2_7_has_12_digits() {
+        for (value, expected) in [
+            (0.1 + 0.2, "0.3"),
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (1e10, "10000000000.0"),
+            (1e11, "1e+11"),
+            (1e12, "1e+12"),
+            (12345678901.25, "12345678901.2"),
+            (0.0001, "0.0001"),
+            (0.00001234, "1.234e-05"),
+            (2.0 / 3.0, "0.666666666667"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(str_float(value), expected);
+        }
+        assert_eq!(str_complex(0.1 + 0.2, -1.0), "(0.3-1j)");
     }
 
     #[test]

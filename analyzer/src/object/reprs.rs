@@ -107,6 +107,11 @@ impl Walk<'_, '_> {
     fn native(&mut self, object: Address, class: &TypeInfo, owner: &str) -> Result<Decoded, Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
+        if inspector.layout.prints_like_python_2()
+            && let Some(decoded) = self.classic(object, class, owner)?
+        {
+            return Ok(decoded);
+        }
         match owner {
             "object" => self.instance(object, class),
             "NoneType" => Ok(Decoded::exact("None")),
@@ -231,7 +236,7 @@ impl Walk<'_, '_> {
         };
         let mut inner = Decoded::exact(repr_bytes(&bytes, true));
         inner.cut_if(shown < count);
-        inner.repr = format!("{}({})", class.short_name(), inner.repr);
+        inner.repr = format!("{}({})", self.shown_name(class, "bytearray"), inner.repr);
         Ok(inner)
     }
 }

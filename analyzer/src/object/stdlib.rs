@@ -44,8 +44,14 @@ impl Walk<'_, '_> {
         qualname: &str,
         function: Address,
     ) -> Result<Option<Decoded>, Unreadable> {
-        if module == "collections" && class.is_tuple() {
-            return self.named_tuple(object, class).map(Some);
+        if self.inspector.layout.prints_like_python_2()
+            && let Some(decoded) = self.classic_library(object, class, module, qualname)?
+        {
+            return Ok(Some(decoded));
+        }
+        // Up to 3.6 the methods come from a module made for the class, `namedtuple_Point`.
+        if (module == "collections" || module.starts_with("namedtuple_")) && class.is_tuple() {
+            return self.named_tuple(object, class, class.short_name()).map(Some);
         }
         if matches!(module, "dataclasses" | "reprlib") && self.is_generated(function)? {
             return self.dataclass(object, class, function).map(Some);
@@ -142,13 +148,18 @@ impl Walk<'_, '_> {
     }
 
     /// `namedtuple`, Lib/collections/__init__.py.
-    fn named_tuple(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
+    pub(super) fn named_tuple(
+        &mut self,
+        object: Address,
+        class: &TypeInfo,
+        name: &str,
+    ) -> Result<Decoded, Unreadable> {
         let names = self.inspector.class_attribute(class, "_fields")?;
         let names =
             self.inspector.strings(names.ok_or_else(|| self.inspector.missing(object, "_fields"))?)?;
         let (items, _) = self.inspector.tuple_items(object, names.len())?;
         let fields: Vec<_> = names.into_iter().zip(items).collect();
-        Ok(self.fields(object, class.short_name(), &fields))
+        Ok(self.fields(object, name, &fields))
     }
 
     /// Whether a wrapper made by `recursive_repr` wraps a function that `dataclass` generated.

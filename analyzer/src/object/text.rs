@@ -3,6 +3,7 @@
 use super::printable::Printable;
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
+use crate::layout::StrModel;
 use std::fmt::Write as _;
 
 /// The most characters of a name, a path or a message that are read.
@@ -60,6 +61,57 @@ pub(super) fn repr_text(text: &[u32], printable: &Printable) -> String {
     out
 }
 
+/// A string of bytes as text: UTF-8, other bytes as `\xff`.
+fn bytes_to_text(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|&byte| push_escape(&mut out, u32::from(byte)));
+    }
+    out
+}
+
+/// `string_repr`, Objects/stringobject.c of 2.7: that of `bytes` without the prefix.
+pub(super) fn repr_byte_string(bytes: &[u8]) -> String {
+    let mut repr = repr_bytes(bytes, false);
+    repr.remove(0);
+    repr
+}
+
+/// Text of 2-byte units, in which pairs of surrogates are one character.
+pub(super) fn joined_surrogates(units: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut joined: Vec<u32> = Vec::new();
+    for unit in units {
+        match joined.last_mut() {
+            Some(high) if (0xd800..0xdc00).contains(high) && (0xdc00..0xe000).contains(&unit) => {
+                *high = ((*high & 0x3ff) << 10 | unit & 0x3ff) + 0x1_0000;
+            }
+            _ => joined.push(unit),
+        }
+    }
+    joined
+}
+
+/// `unicodeescape_string`, Objects/unicodeobject.c of 2.7: nothing but ASCII is printed as it is.
+pub(super) fn repr_unicode(text: &[u32]) -> String {
+    let has = |wanted: char| text.contains(&u32::from(wanted));
+    let quote = if has('\'') && !has('"') { '"' } else { '\'' };
+    let mut out = String::with_capacity(text.len() + 3);
+    out.extend(['u', quote]);
+    for &code in text {
+        match char::from_u32(code) {
+            Some(character) if character == quote || character == '\\' => out.extend(['\\', character]),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(character @ ' '..='~') => out.push(character),
+            _ => push_escape(&mut out, code),
+        }
+    }
+    out.push(quote);
+    out
+}
+
 /// `PyBytes_Repr`, Objects/bytesobject.c. `bytearray_repr` differs: it escapes a single quote always.
 pub(super) fn repr_bytes(bytes: &[u8], escape_single_quotes: bool) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
@@ -100,6 +152,9 @@ impl Inspector<'_> {
         start: usize,
         limit: usize,
     ) -> Result<Text, Unreadable> {
+        if self.layout.str_model() == StrModel::BytesAndUnicode {
+            return self.classic_text(object, start, limit);
+        }
         let layout = &self.layout.structs;
         let length = self.int(object, layout.PyASCIIObject.length)?;
         let length = usize::try_from(length).map_err(|_| Unreadable::Nonsense {
@@ -135,6 +190,47 @@ impl Inspector<'_> {
         Ok(Text { code_points, truncated: count < rest })
     }
 
+    /// The content of a `str` of 2.7, each byte as a code point, or of a `unicode`; pairs of surrogates are one code
+    /// point, as `repr` shows them. `start` and `limit` count what the array holds.
+    fn classic_text(&self, object: Address, start: usize, limit: usize) -> Result<Text, Unreadable> {
+        let layout = &self.layout.structs;
+        let is_bytes = self.is_byte_string(object)?;
+        let length =
+            if is_bytes { self.ob_size(object)? } else { self.int(object, layout.PyUnicodeObject.length)? };
+        let length = usize::try_from(length).map_err(|_| Unreadable::Nonsense {
+            at: object,
+            what: format!("a string of {length} characters"),
+        })?;
+        let rest = length.saturating_sub(start);
+        let count = rest.min(limit);
+        let truncated = count < rest;
+        let data = if is_bytes {
+            self.field_address(object, layout.PyBytesObject.ob_sval)?
+        } else {
+            self.non_null(object, layout.PyUnicodeObject.str)?
+        };
+        let width = if is_bytes {
+            1
+        } else if self.layout.narrow_unicode {
+            2
+        } else {
+            4
+        };
+        let data = data.element(start.min(length) as u64, width);
+        let bytes = self.memory.bytes(data, count.saturating_mul(width as usize))?;
+        let code_points: Vec<u32> = match width {
+            1 => bytes.into_iter().map(u32::from).collect(),
+            2 => joined_surrogates(
+                bytes.as_chunks::<2>().0.iter().map(|&unit| u32::from(u16::from_le_bytes(unit))),
+            ),
+            _ => bytes.as_chunks::<4>().0.iter().map(|&unit| u32::from_le_bytes(unit)).collect(),
+        };
+        if let Some(code) = code_points.iter().find(|&&code| code > 0x10_ffff) {
+            return Err(Unreadable::Nonsense { at: data, what: format!("{code:#x} is no code point") });
+        }
+        Ok(Text { code_points, truncated })
+    }
+
     /// A name, a path or a message: the text of a `str`.
     ///
     /// # Errors
@@ -145,6 +241,11 @@ impl Inspector<'_> {
                 at: object,
                 what: "another object instead of a str".to_owned(),
             });
+        }
+        if self.is_byte_string(object)? {
+            let (bytes, truncated) = self.bytes_content(object, NAME_LIMIT)?;
+            let more = if truncated { "…" } else { "" };
+            return Ok(bytes_to_text(&bytes) + more);
         }
         let text = self.text(object, NAME_LIMIT)?;
         let mut string = text.to_text();
@@ -157,6 +258,21 @@ impl Inspector<'_> {
     /// Whether the object is the ASCII string `wanted`, with as few reads as can be.
     pub(crate) fn is_ascii_string(&self, object: Address, wanted: &str) -> Result<bool, Unreadable> {
         let layout = &self.layout.structs;
+        if self.layout.str_model() == StrModel::BytesAndUnicode {
+            let length = if self.is_byte_string(object)? {
+                self.ob_size(object)? as u64
+            } else {
+                self.uint(object, layout.PyUnicodeObject.length)?
+            };
+            let is_as_long = length == wanted.len() as u64;
+            return Ok(is_as_long
+                && self
+                    .classic_text(object, 0, wanted.len())?
+                    .code_points
+                    .iter()
+                    .copied()
+                    .eq(wanted.bytes().map(u32::from)));
+        }
         if self.uint(object, layout.PyASCIIObject.length)? != wanted.len() as u64
             || self.uint(object, layout.PyASCIIObject.ascii)? != 1
             || self.uint(object, layout.PyASCIIObject.compact)? != 1

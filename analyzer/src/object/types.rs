@@ -2,7 +2,7 @@
 
 use super::{Inspector, Unreadable};
 use crate::addr::Address;
-use crate::layout::Field;
+use crate::layout::{Field, StrModel};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -21,6 +21,9 @@ pub(super) const UNICODE_SUBCLASS: u64 = 1 << 28;
 const DICT_SUBCLASS: u64 = 1 << 29;
 const BASE_EXC_SUBCLASS: u64 = 1 << 30;
 const TYPE_SUBCLASS: u64 = 1 << 31;
+/// `Py_TPFLAGS_INT_SUBCLASS` and `Py_TPFLAGS_STRING_SUBCLASS` of 2.7: a short int, a `str` of bytes.
+const INT_SUBCLASS: u64 = 1 << 23;
+const STRING_SUBCLASS: u64 = 1 << 27;
 
 /// The longest method resolution order that is followed.
 const MAX_MRO: u64 = 256;
@@ -56,7 +59,7 @@ pub struct TypeInfo {
     pub name: String,
     /// `tp_name` as it is: what C code prints.
     pub tp_name: String,
-    /// `tp_flags`.
+    /// `tp_flags`; in 2.7 those of `long` and `unicode` for `int` and `str` too.
     pub flags: u64,
     /// `tp_basicsize`, in bytes.
     pub basic_size: i64,
@@ -68,6 +71,8 @@ pub struct TypeInfo {
     pub dict: Address,
     /// `tp_mro`, the type itself first.
     pub mro: Vec<Address>,
+    /// What stands in `tp_mro` of 2.7 and is no type: classes that derive from nothing.
+    pub(super) classic_bases: Vec<Address>,
     repr_source: OnceCell<MethodSource>,
     str_source: OnceCell<MethodSource>,
 }
@@ -86,6 +91,7 @@ impl TypeInfo {
             dict_offset: 0,
             dict: Address::NULL,
             mro: vec![address],
+            classic_bases: Vec::new(),
             repr_source: OnceCell::from(MethodSource::Native(name.clone())),
             str_source: OnceCell::from(MethodSource::Native(name.clone())),
             name,
@@ -101,12 +107,12 @@ impl TypeInfo {
         self.has(HEAPTYPE)
     }
 
-    /// Whether it derives from `str`.
+    /// Whether it derives from `str`; in 2.7 from `str` or `unicode`.
     pub fn is_str(&self) -> bool {
         self.has(UNICODE_SUBCLASS)
     }
 
-    /// Whether it derives from `int`.
+    /// Whether it derives from `int`; in 2.7 from `int` or `long`.
     pub fn is_int(&self) -> bool {
         self.has(LONG_SUBCLASS)
     }
@@ -174,12 +180,13 @@ impl Inspector<'_> {
         if self.uint(meta, layout.tp_flags)? & TYPE_SUBCLASS == 0 {
             return Err(nonsense("an object whose type is no type"));
         }
-        let flags = self.uint(address, layout.tp_flags)?;
+        let flags = self.type_flags(address)?;
         let dict = self.pointer(address, layout.tp_dict)?;
         let (module, qualname, tp_name) = self.type_names(address, flags & HEAPTYPE != 0, dict)?;
-        let name = match module.as_str() {
-            "" | "builtins" => qualname.clone(),
-            _ => format!("{module}.{qualname}"),
+        let name = if module.is_empty() || self.layout.is_builtins(&module) {
+            qualname.clone()
+        } else {
+            format!("{module}.{qualname}")
         };
         let mro = match self.pointer(address, layout.tp_mro)? {
             Address::NULL => vec![address],
@@ -189,6 +196,7 @@ impl Inspector<'_> {
                 (0..count).map(|index| self.item(items, index)).collect::<Result<_, _>>()?
             }
         };
+        let (mro, classic_bases) = self.without_classic(mro)?;
         Ok(TypeInfo {
             address,
             module,
@@ -201,9 +209,20 @@ impl Inspector<'_> {
             dict_offset: self.int(address, layout.tp_dictoffset)?,
             dict,
             mro,
+            classic_bases,
             repr_source: OnceCell::new(),
             str_source: OnceCell::new(),
         })
+    }
+
+    /// `tp_flags`, in terms of Python 3.
+    fn type_flags(&self, class: Address) -> Result<u64, Unreadable> {
+        let flags = self.uint(class, self.layout.structs.PyTypeObject.tp_flags)?;
+        if self.layout.str_model() == StrModel::Compact {
+            return Ok(flags);
+        }
+        let also = |old: u64, new: u64| if flags & old == 0 { 0 } else { new };
+        Ok(flags | also(INT_SUBCLASS, LONG_SUBCLASS) | also(STRING_SUBCLASS, UNICODE_SUBCLASS))
     }
 
     /// `__module__`, `__qualname__` and `tp_name` as `type_module` and `type_qualname` in Objects/typeobject.c
@@ -219,7 +238,9 @@ impl Inspector<'_> {
             .non_null(address, layout.PyTypeObject.tp_name)
             .and_then(|name| Ok(String::from_utf8_lossy(&self.memory.c_string(name, 512)?).into_owned()));
         if heap {
-            let qualname = self.string(self.non_null(address, layout.PyHeapTypeObject.ht_qualname)?)?;
+            let type_name = &layout.PyHeapTypeObject;
+            let name = if type_name.ht_qualname.exists() { type_name.ht_qualname } else { type_name.ht_name };
+            let qualname = self.string(self.non_null(address, name)?)?;
             let module = match self.dict_get(dict, "__module__")? {
                 Some(module) => self.string(module).unwrap_or_default(),
                 None => String::new(),
@@ -240,7 +261,7 @@ impl Inspector<'_> {
         };
         let (module, qualname) = match tp_name.rsplit_once('.') {
             Some((module, name)) => (module.to_owned(), name.to_owned()),
-            None => ("builtins".to_owned(), tp_name.clone()),
+            None => (self.layout.builtins().to_owned(), tp_name.clone()),
         };
         Ok((module, qualname, tp_name))
     }
@@ -281,6 +302,9 @@ impl Inspector<'_> {
 
     fn method_source(&self, class: &TypeInfo, name: &str, slot: Field) -> Result<MethodSource, Unreadable> {
         let layout = &self.layout.structs;
+        if self.classic_bases_define(class, name)? {
+            return Ok(MethodSource::Unknown(format!("{name} is that of a class that derives from nothing")));
+        }
         for &base in &class.mro {
             let base = self.type_info(base)?;
             if !base.is_heap_type() {
@@ -295,7 +319,7 @@ impl Inspector<'_> {
             let Some(found) = self.dict_get(base.dict, name)? else { continue };
             let kind = self.type_of(found)?;
             return Ok(match kind.name.as_str() {
-                "function" => self.python_method(found)?,
+                "function" => self.python_method(found, &base)?,
                 "wrapper_descriptor" | "method_descriptor" => {
                     let owner = self.non_null(found, layout.PyDescrObject.d_type)?;
                     MethodSource::Native(self.type_info(owner)?.name.clone())
@@ -306,14 +330,19 @@ impl Inspector<'_> {
         Ok(MethodSource::Native("object".to_owned()))
     }
 
-    fn python_method(&self, function: Address) -> Result<MethodSource, Unreadable> {
+    fn python_method(&self, function: Address, owner: &TypeInfo) -> Result<MethodSource, Unreadable> {
         let layout = &self.layout.structs.PyFunctionObject;
         let globals = self.non_null(function, layout.func_globals)?;
         let module = match self.dict_get(globals, "__name__")? {
             Some(name) => self.string(name)?,
             None => String::new(),
         };
-        let qualname = self.string(self.non_null(function, layout.func_qualname)?)?;
+        let qualname = if layout.func_qualname.exists() {
+            self.string(self.non_null(function, layout.func_qualname)?)?
+        } else {
+            let name = self.string(self.non_null(function, layout.func_name)?)?;
+            format!("{}.{name}", owner.qualname)
+        };
         Ok(MethodSource::Python { module, qualname, function })
     }
 
@@ -326,7 +355,7 @@ impl Inspector<'_> {
     /// strings, never leads back to reading a type.
     pub(crate) fn is_str_object(&self, object: Address) -> Result<bool, Unreadable> {
         let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
-        match self.uint(class, self.layout.structs.PyTypeObject.tp_flags) {
+        match self.type_flags(class) {
             Ok(flags) => Ok(flags & UNICODE_SUBCLASS != 0),
             Err(error) => self.assumed_name(class).map(|name| name == "str").ok_or(error),
         }
@@ -342,5 +371,30 @@ impl Inspector<'_> {
         let flags = self.layout.structs.PyTypeObject.tp_flags;
         let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
         Ok(self.uint(class, flags)? & TYPE_SUBCLASS != 0 && self.uint(object, flags)? & HEAPTYPE == 0)
+    }
+
+    /// Whether the object is a type, by flags alone.
+    pub(super) fn is_type_object(&self, object: Address) -> Result<bool, Unreadable> {
+        let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
+        Ok(self.uint(class, self.layout.structs.PyTypeObject.tp_flags)? & TYPE_SUBCLASS != 0)
+    }
+
+    /// Whether the object is a `str` of 2.7, a string of bytes.
+    pub(super) fn is_byte_string(&self, object: Address) -> Result<bool, Unreadable> {
+        self.has_raw_flag(object, STRING_SUBCLASS)
+    }
+
+    /// Whether the object is an `int` of 2.7, which is not a `long`.
+    pub(super) fn is_machine_int(&self, object: Address) -> Result<bool, Unreadable> {
+        self.has_raw_flag(object, INT_SUBCLASS)
+    }
+
+    /// A flag of 2.7, which later versions use for something else.
+    fn has_raw_flag(&self, object: Address, flag: u64) -> Result<bool, Unreadable> {
+        if self.layout.str_model() == StrModel::Compact {
+            return Ok(false);
+        }
+        let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
+        Ok(self.uint(class, self.layout.structs.PyTypeObject.tp_flags)? & flag != 0)
     }
 }

@@ -85,8 +85,10 @@ pub(super) fn by_cookie(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
 /// A Python that is not of the kinds that pycore reads: what it is, and where.
 pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
     // Exported by every CPython before `_PyRuntime` came with 3.7, and by PyPy.
-    const SIGNS: [(&str, &str); 2] =
-        [("_PyThreadState_Current", "a CPython older than 3.7"), ("pypy_execute_source", "PyPy")];
+    const SIGNS: [(&str, &str); 2] = [
+        ("_PyThreadState_Current", "a CPython older than 3.7 that no table fits"),
+        ("pypy_execute_source", "PyPy"),
+    ];
     dump.process().modules.iter().find_map(|module| {
         let sign = SIGNS.iter().find(|(symbol, _)| {
             symbols::dynamic_symbol(memory, module, symbol).is_ok_and(|address| address.is_some())
@@ -146,7 +148,7 @@ fn declared_version(memory: &dyn Memory, module: &Module) -> Option<(u8, u8)> {
 }
 
 /// `libpython3.8.so.1.0`, `python3.11`: the version in a file's name.
-fn version_in_name(name: &str) -> Option<(u8, u8)> {
+pub(super) fn version_in_name(name: &str) -> Option<(u8, u8)> {
     let rest = name.split_once("python")?.1;
     let (major, rest) = rest.split_once('.')?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

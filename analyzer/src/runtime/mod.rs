@@ -1,6 +1,8 @@
 //! What the interpreter is: where `_PyRuntime` lies, which version, which layout fits; with the evidence.
 
+mod build_options;
 mod fit;
+mod globals;
 mod locate;
 mod search;
 mod version;
@@ -81,6 +83,7 @@ pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Re
     let mut search =
         Search { dump, memory, registry, found: Vec::new(), tried: HashSet::new(), failure: None };
     search.try_all(locate::by_symbol_of_python(dump, memory));
+    search.by_globals();
     let whole = dump.memory();
     if search.found.is_empty() {
         search.try_all(locate::by_cookie(dump, &whole));
@@ -128,6 +131,43 @@ impl Search<'_> {
         }
     }
 
+    /// By the variables of interpreters without `_PyRuntime`.
+    fn by_globals(&mut self) {
+        let process = self.dump.process();
+        let mut found: Vec<Runtime> = Vec::new();
+        for candidate in globals::candidates(self.dump, self.memory) {
+            let module = process.modules.get(candidate.module);
+            let hint = module.and_then(|module| locate::version_in_name(module.file_name()));
+            let mut best = None;
+            for entry in self.registry.entries() {
+                let Ok(table) = entry.layout() else { continue };
+                if table.structs.PyRuntimeState.interpreters_head.exists() {
+                    continue;
+                }
+                let inspector = Inspector::new(self.memory, table);
+                let Some((roots, mut evidence)) = globals::roots(self.dump, &inspector, &candidate) else {
+                    continue;
+                };
+                let layout = build_options::applied(&inspector, &roots);
+                let fit = fit::fit(self.memory, &layout, &roots, process);
+                debug!("{roots:?} by layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
+                if let Some(failure) = &fit.failure {
+                    debug!("not used: {failure}");
+                    continue;
+                }
+                evidence.extend(fit.evidence(&layout));
+                let new = Runtime { roots, layout, fit, evidence, warnings: Vec::new() };
+                if best.as_ref().is_none_or(|best| is_preferred(&new, best, hint)) {
+                    best = Some(new);
+                }
+            }
+            if let Some(best) = best {
+                prefer(&mut found, best, hint);
+            }
+        }
+        self.found.append(&mut found);
+    }
+
     /// By thread states, which are found by their threads; where the interpreters that they belong to are missing, by
     /// their frames alone. `whole` is the memory that is passed over.
     fn by_threads(&mut self, whole: &dyn Memory) {
@@ -158,17 +198,18 @@ impl Search<'_> {
             let Ok(layout) = entry.layout() else { continue };
             let inspector = Inspector::new(self.memory, layout);
             for roots in find(&inspector) {
-                let fit = fit::fit(self.memory, layout, &roots, process);
+                let layout = build_options::applied(&inspector, &roots);
+                let fit = fit::fit(self.memory, &layout, &roots, process);
                 debug!("{roots:?} by layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
                 if let Some(failure) = &fit.failure {
                     debug!("not used: {failure}");
                     continue;
                 }
                 let mut evidence = vec![found_by_thread(&inspector, &roots, process)];
-                evidence.extend(fit.evidence(layout));
+                evidence.extend(fit.evidence(&layout));
                 let warnings =
                     self.failure.iter().filter_map(|failure| failure.contradiction(layout.python)).collect();
-                let runtime = Runtime { roots, layout: layout.clone(), fit, evidence, warnings };
+                let runtime = Runtime { roots, layout, fit, evidence, warnings };
                 prefer(&mut best, runtime, hint);
             }
         }
@@ -195,13 +236,18 @@ fn prefer(known: &mut Vec<Runtime>, new: Runtime, hint: Option<(u8, u8)>) {
     match rival.and_then(|rival| known.get_mut(rival)) {
         None => known.push(new),
         Some(rival) => {
-            let hinted = |runtime: &Runtime| Some(runtime.layout.python) == hint;
-            let equal = !new.fit.is_better_than(&rival.fit) && !rival.fit.is_better_than(&new.fit);
-            if new.fit.is_better_than(&rival.fit) || equal && hinted(&new) && !hinted(rival) {
+            if is_preferred(&new, rival, hint) {
                 *rival = new;
             }
         }
     }
+}
+
+/// Whether a runtime fits better than another one, or as well and is of the version that names tell.
+fn is_preferred(new: &Runtime, rival: &Runtime, hint: Option<(u8, u8)>) -> bool {
+    let hinted = |runtime: &Runtime| Some(runtime.layout.python) == hint;
+    let equal = !new.fit.is_better_than(&rival.fit) && !rival.fit.is_better_than(&new.fit);
+    new.fit.is_better_than(&rival.fit) || equal && hinted(new) && !hinted(rival)
 }
 
 fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessInfo) -> Evidence {
@@ -272,6 +318,7 @@ fn understand(
             Err(error) => debug!("no debug offsets: {error}"),
         }
         let roots = Roots::of_runtime(candidate.address);
+        let layout = build_options::applied(&Inspector::new(memory, &layout), &roots);
         let fit = fit::fit(memory, &layout, &roots, dump.process());
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {

@@ -152,7 +152,12 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         } else {
             0
         },
-        lines: bytes.map(|(bytes, _)| LineTable { model, bytes, first_line }),
+        lines: bytes.map(|(bytes, _)| LineTable {
+            model,
+            bytes,
+            first_line,
+            signed: inspector.layout.line_increments_are_signed(),
+        }),
     })
 }
 
@@ -226,7 +231,11 @@ fn read_variables(inspector: &Inspector<'_>, code: Address) -> Result<Vec<Variab
     let layout = &inspector.layout.structs.PyCodeObject;
     let flags = inspector.uint(code, layout.co_flags)?;
     let arguments = inspector.uint(code, layout.co_argcount)?
-        + inspector.uint(code, layout.co_kwonlyargcount)?
+        + if layout.co_kwonlyargcount.exists() {
+            inspector.uint(code, layout.co_kwonlyargcount)?
+        } else {
+            0
+        }
         + u64::from(flags & VARARGS != 0)
         + u64::from(flags & VARKEYWORDS != 0);
     let names = |field: Field| -> Result<Vec<String>, Unreadable> {

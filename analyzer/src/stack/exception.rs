@@ -3,7 +3,7 @@
 use super::Stacks;
 use super::frame::{FRAME_COST, RawFrame};
 use crate::addr::Address;
-use crate::layout::RaisedModel;
+use crate::layout::{HandledModel, RaisedModel};
 use crate::object::Unreadable;
 use crate::report::{Exception, Frame, ThreadExceptions};
 use std::collections::HashSet;
@@ -19,6 +19,13 @@ const MAX_TRACEBACK: usize = 200_000;
 /// The most exceptions that one thread handles at once.
 const MAX_HANDLING: usize = 10_000;
 
+/// An exception that a thread handles.
+struct Handled {
+    value: Address,
+    /// Its traceback where it does not keep that itself, as in 2.7; else null.
+    traceback: Address,
+}
+
 /// One exception being read with all that it leads to.
 struct Chain {
     path: Vec<Address>,
@@ -29,6 +36,16 @@ impl Stacks<'_, '_> {
     /// The exception object at `object`, with its chain. Never fails: what cannot be read is said in its note.
     pub(super) fn exception(&self, object: Address) -> Exception {
         self.chained(object, &mut Chain { path: Vec::new(), left: MAX_RELATED })
+    }
+
+    /// The exception object at `object`, whose traceback lies apart from it in 2.7.
+    pub(super) fn exception_with(&self, object: Address, traceback: Address) -> Exception {
+        let mut exception = self.exception(object);
+        let keeps_its_own = self.inspector.layout.structs.PyBaseExceptionObject.traceback.exists();
+        if !keeps_its_own && !traceback.is_null() {
+            exception.traceback = self.traceback(traceback);
+        }
+        exception
     }
 
     fn chained(&self, object: Address, chain: &mut Chain) -> Exception {
@@ -129,10 +146,15 @@ impl Stacks<'_, '_> {
             Err(error) => self.inspector.note_gap(error.gap("the exception in flight")),
         }
         let mut handled = Vec::new();
-        if let Err(error) = self.handled(thread, frames, &mut handled) {
+        let result = match self.inspector.layout.handled_model() {
+            HandledModel::Stack => self.handled(thread, frames, &mut handled),
+            HandledModel::ThreadState => self.handled_by_frames(thread, frames, &mut handled),
+        };
+        if let Err(error) = result {
             self.inspector.note_gap(error.gap("the exceptions being handled"));
         }
-        exceptions.handling = handled.into_iter().map(|value| self.exception(value)).collect();
+        exceptions.handling =
+            handled.into_iter().map(|one| self.exception_with(one.value, one.traceback)).collect();
         exceptions
     }
 
@@ -160,7 +182,7 @@ impl Stacks<'_, '_> {
     /// (`PyErr_NormalizeException`).
     fn raised_from_parts(&self, class: Address, value: Address) -> Result<Exception, Unreadable> {
         let inspector = self.inspector;
-        if !value.is_null() && inspector.type_of(value)?.is_exception() {
+        if !value.is_null() && inspector.is_exception_object(value)? {
             return Ok(self.exception(value));
         }
         let message = if value.is_null() || inspector.is_none(value)? {
@@ -177,7 +199,7 @@ impl Stacks<'_, '_> {
         Ok(Exception {
             note: message.as_ref().err().map(ToString::to_string),
             message: message.ok(),
-            ..Exception::bare(inspector.type_info(class)?.name.clone(), address)
+            ..Exception::bare(inspector.name_of_class(class)?, address)
         })
     }
 
@@ -187,7 +209,7 @@ impl Stacks<'_, '_> {
         &self,
         thread: Address,
         frames: &[RawFrame],
-        out: &mut Vec<Address>,
+        out: &mut Vec<Handled>,
     ) -> Result<(), Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
@@ -201,23 +223,68 @@ impl Stacks<'_, '_> {
                     what: "the stack of handled exceptions does not end".to_owned(),
                 });
             }
-            let mut add = |value: Address| -> Result<(), Unreadable> {
-                if !value.is_null() && out.last() != Some(&value) && inspector.type_of(value)?.is_exception()
-                {
-                    out.push(value);
-                }
-                Ok(())
-            };
-            add(inspector.pointer(at, layout.PyErrStackItem.exc_value)?)?;
+            self.add_handled(inspector.pointer(at, layout.PyErrStackItem.exc_value)?, Address::NULL, out)?;
             for frame in frames.by_ref() {
                 for value in self.saved_exceptions(frame)? {
-                    add(value)?;
+                    self.add_handled(value, Address::NULL, out)?;
                 }
                 if frame.in_generator {
                     break;
                 }
             }
             at = inspector.pointer(at, layout.PyErrStackItem.previous_item)?;
+        }
+        Ok(())
+    }
+
+    /// All exceptions being handled up to 3.6, innermost first: that of the thread state, and what the frames saved when
+    /// they began to handle another one. In 2.7 each frame does; in 3.x frames of generators only, which so keep what
+    /// their callers handle (`save_exc_state`, Python/ceval.c), and handlers inside handlers save on their frame's stack.
+    fn handled_by_frames(
+        &self,
+        thread: Address,
+        frames: &[RawFrame],
+        out: &mut Vec<Handled>,
+    ) -> Result<(), Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        self.add_handled(
+            inspector.pointer(thread, layout.PyThreadState.exc_value)?,
+            inspector.pointer(thread, layout.PyThreadState.exc_traceback)?,
+            out,
+        )?;
+        for frame in frames {
+            let mut saved = self.saved_exceptions(frame)?;
+            if frame.in_generator {
+                // What the caller handled when the generator's handler began: it may be another caller now.
+                saved.pop();
+            }
+            for value in saved {
+                self.add_handled(value, Address::NULL, out)?;
+            }
+            self.add_handled(
+                inspector.pointer(frame.address, layout.PyFrameObject.f_exc_value)?,
+                inspector.pointer(frame.address, layout.PyFrameObject.f_exc_traceback)?,
+                out,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is an exception, and not the one that was added last.
+    fn add_handled(
+        &self,
+        value: Address,
+        traceback: Address,
+        out: &mut Vec<Handled>,
+    ) -> Result<(), Unreadable> {
+        let is_new = out.last().is_none_or(|last| last.value != value);
+        if is_new && !value.is_null() && self.inspector.is_exception_object(value)? {
+            if out.len() >= MAX_HANDLING {
+                let what = "more exceptions are handled than are followed".to_owned();
+                return Err(Unreadable::Nonsense { at: value, what });
+            }
+            out.push(Handled { value, traceback });
         }
         Ok(())
     }

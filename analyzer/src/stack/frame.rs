@@ -12,6 +12,8 @@ const OWNED_BY_GENERATOR: u64 = 1;
 /// The first of the owners whose frames Python does not show: `FRAME_OWNED_BY_CSTACK` in 3.12 and 3.13,
 /// `FRAME_OWNED_BY_INTERPRETER` from 3.14.
 const OWNED_BY_INTERPRETER: u64 = 3;
+/// `CO_GENERATOR`, Include/code.h.
+const GENERATOR: u64 = 0x20;
 /// What a frame costs, in entries of containers.
 pub(super) const FRAME_COST: u64 = 64;
 /// The most frames of one thread that are followed.
@@ -188,7 +190,12 @@ impl Stacks<'_, '_> {
             line: None,
             slots: inspector.field_address(at, layout.f_localsplus)?,
             names: inspector.pointer(at, layout.f_locals)?,
-            in_generator: !inspector.pointer(at, layout.f_gen)?.is_null(),
+            in_generator: if layout.f_gen.exists() {
+                !inspector.pointer(at, layout.f_gen)?.is_null()
+            } else {
+                let flags = inspector.layout.structs.PyCodeObject.co_flags;
+                inspector.uint(inspector.non_null(at, layout.f_code)?, flags)? & GENERATOR != 0
+            },
             is_entry: None,
         })
     }

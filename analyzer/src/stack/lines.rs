@@ -10,6 +10,8 @@ pub(super) struct LineTable {
     pub(super) bytes: Vec<u8>,
     /// `co_firstlineno`.
     pub(super) first_line: i64,
+    /// Whether line increments may be negative, as from 3.6 on.
+    pub(super) signed: bool,
 }
 
 impl LineTable {
@@ -42,8 +44,7 @@ impl LineTable {
         }
     }
 
-    /// `PyCode_Addr2Line` of Objects/codeobject.c up to 3.9: pairs of an address increment and a signed line
-    /// increment.
+    /// `PyCode_Addr2Line` of Objects/codeobject.c up to 3.9: pairs of an address increment and a line increment.
     fn lnotab(&self, offset: i64) -> i64 {
         let mut line = self.first_line;
         let mut address = 0;
@@ -52,7 +53,7 @@ impl LineTable {
             if address > offset {
                 break;
             }
-            line += i64::from(delta as i8);
+            line += if self.signed { i64::from(delta as i8) } else { i64::from(delta) };
         }
         line
     }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     fn table(model: LineTableModel, bytes: &[u8]) -> LineTable {
-        LineTable { model, bytes: bytes.to_vec(), first_line: 10 }
+        LineTable { model, bytes: bytes.to_vec(), first_line: 10, signed: true }
     }
 
     #[test]
@@ -125,6 +126,8 @@ mod tests {
         let table = table(LineTableModel::Lnotab, &[0, 1, 4, 5, 2, 0xfe]);
         let lines: Vec<_> = [-1, 0, 3, 4, 6, 100].map(|offset| table.line(offset)).to_vec();
         assert_eq!(lines, [Some(10), Some(11), Some(11), Some(16), Some(14), Some(14)]);
+        let older = LineTable { signed: false, ..table };
+        assert_eq!(older.line(6), Some(16 + 254), "up to 3.5 they are not signed");
     }
 
     #[test]

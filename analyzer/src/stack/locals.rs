@@ -7,6 +7,7 @@ use crate::addr::Address;
 use crate::layout::VariablesModel;
 use crate::object::{Limits, Unreadable};
 use crate::report::{Local, LocalKind};
+use std::collections::HashMap;
 
 /// The most names of a module's or class's namespace that are shown.
 const MAX_NAMES: usize = 10_000;
@@ -14,7 +15,7 @@ const MAX_NAMES: usize = 10_000;
 impl Stacks<'_, '_> {
     /// Arguments, locals, cells and free variables that are bound; of modules and classes, their namespaces.
     pub(super) fn locals_of(&self, frame: &RawFrame, code: &Code, limits: Limits) -> Vec<Local> {
-        let mut locals = Vec::new();
+        let mut locals: Vec<Local> = Vec::new();
         if !code.optimized && !frame.names.is_null() {
             match self.namespace(frame.names) {
                 Ok(names) => locals.extend(names.into_iter().map(|(name, value)| Local {
@@ -27,13 +28,26 @@ impl Stacks<'_, '_> {
                 }
             }
         }
+        // A function with `exec` has a namespace too, which may be behind its variables; and in 2.7 the slot of an
+        // argument that inner functions share keeps what was passed, while its cell has what it is bound to.
+        let mut places: HashMap<String, usize> =
+            locals.iter().enumerate().map(|(place, local)| (local.name.clone(), place)).collect();
         for (index, variable) in code.variables.iter().enumerate() {
             match self.bound(frame.slots.element(index as u64, 8), variable.kind) {
-                Ok(Some(value)) => locals.push(Local {
-                    name: variable.name.clone(),
-                    kind: variable.kind,
-                    value: self.inspector.value(value, limits),
-                }),
+                Ok(Some(value)) => {
+                    let local = Local {
+                        name: variable.name.clone(),
+                        kind: variable.kind,
+                        value: self.inspector.value(value, limits),
+                    };
+                    match places.get(&variable.name).and_then(|&place| locals.get_mut(place)) {
+                        Some(known) => *known = local,
+                        None => {
+                            places.insert(variable.name.clone(), locals.len());
+                            locals.push(local);
+                        }
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.inspector.note_gap(error.gap(format!(

@@ -11,7 +11,7 @@ mod threads;
 
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
-pub use state::{InterpreterState, Roots, ThreadState};
+pub use state::{Globals, InterpreterState, Roots, ThreadState};
 pub(crate) use state::{gil_holder, interpreter_states, thread_state};
 pub(crate) use threads::native_of;
 pub use threads::{interpreters, python_threads, with_native_threads};

@@ -5,6 +5,7 @@ use crate::layout::GilModel;
 use crate::object::{Inspector, Unreadable};
 use crate::report::Attachment;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// The most interpreters of a runtime, and threads of an interpreter, that are followed.
 const MAX_INTERPRETERS: usize = 10_000;
@@ -40,11 +41,32 @@ pub struct InterpreterState {
     pub threads: Vec<ThreadState>,
 }
 
+/// Where the variables of an interpreter without `_PyRuntime` (up to 3.6) lie, those that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Globals {
+    /// `_PyThreadState_Current`: the thread state that holds the GIL.
+    pub tstate_current: Option<Address>,
+    /// `interp_head`: the list of interpreters.
+    pub interp_head: Option<Address>,
+    /// `main_thread` of Python/ceval.c or of Modules/signalmodule.c, which are alike: `pthread_self` of the main thread.
+    pub main_thread: Option<Address>,
+    /// `interpreter_lock` of 2.7: a pointer to the semaphore that is the GIL.
+    pub interpreter_lock: Option<Address>,
+    /// `gil_cond` of 3.x: the condition variable that threads without the GIL wait on.
+    pub gil_cond: Option<Address>,
+    /// `gil_mutex` of 3.x: its mutex.
+    pub gil_mutex: Option<Address>,
+    /// `collecting` of Modules/gcmodule.c.
+    pub collecting: Option<Address>,
+}
+
 /// What the structs of one runtime hang from, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
     /// `_PyRuntime`, which is there from 3.7 on.
     pub runtime: Option<Address>,
+    /// What is there before.
+    pub globals: Option<Globals>,
     /// Interpreters, beside those of the runtime's own list.
     pub interpreters: Vec<Address>,
     /// Thread states, beside those of the interpreters' lists.
@@ -60,6 +82,15 @@ impl Roots {
     /// `_PyRuntime`.
     pub(super) fn known_runtime(&self) -> Result<Address, Unreadable> {
         self.runtime.ok_or(Unreadable::Unlocated("_PyRuntime"))
+    }
+
+    /// A variable of an interpreter without `_PyRuntime`.
+    fn global(
+        &self,
+        name: &'static str,
+        of: impl Fn(&Globals) -> Option<Address>,
+    ) -> Result<Address, Unreadable> {
+        self.globals.as_ref().and_then(of).ok_or(Unreadable::Unlocated(name))
     }
 }
 
@@ -248,11 +279,26 @@ pub(crate) fn gil_holder(
             }
         }
         GilModel::Runtime => inspector.pointer(roots.known_runtime()?, layout.PyRuntimeState.tstate_current),
+        GilModel::Globals => {
+            let current = roots.global("_PyThreadState_Current", |globals| globals.tstate_current)?;
+            Ok(inspector.memory.pointer(current)?)
+        }
+    }
+}
+
+/// `pthread_self()` of the main thread.
+pub(crate) fn main_thread(inspector: &Inspector<'_>, roots: &Roots) -> Result<u64, Unreadable> {
+    match inspector.layout.gil_model() {
+        GilModel::Globals => {
+            let at = roots.global("the variable main_thread", |globals| globals.main_thread)?;
+            Ok(inspector.memory.u64(at)?)
+        }
+        _ => inspector.uint(roots.known_runtime()?, inspector.layout.structs.PyRuntimeState.main_thread),
     }
 }
 
 /// The `struct _gil_runtime_state` of an interpreter: in the runtime up to 3.11.
-pub(crate) fn gil(
+pub(super) fn gil(
     inspector: &Inspector<'_>,
     roots: &Roots,
     interpreter: Address,
@@ -266,17 +312,37 @@ pub(crate) fn gil(
             let within = inspector.field_address(Address::NULL, layout.GilRuntimeState.last_holder)?;
             Ok(held.sub(within.0))
         }
+        GilModel::Globals => Err(Unreadable::Unlocated("the GIL")),
     }
 }
 
-/// Whether a futex belongs to what threads wait on for the global interpreter lock (`take_gil`, Python/ceval_gil.c):
-/// its condition variable or that one's mutex.
-pub(crate) fn is_gil_futex(inspector: &Inspector<'_>, gil: Address, futex: Address) -> bool {
-    let layout = &inspector.layout.structs.GilRuntimeState;
-    [layout.cond, layout.mutex].into_iter().filter_map(|field| field.place).any(|place| {
-        let start = gil.add(u64::from(place.offset));
-        start <= futex && futex < start.add(u64::from(place.size))
-    })
+/// Memory in which a futex belongs to what threads wait on for the global interpreter lock (`take_gil`,
+/// Python/ceval_gil.c): its condition variable or that one's mutex; in 2.7 the semaphore that it is.
+pub(crate) fn gil_futexes(
+    inspector: &Inspector<'_>,
+    roots: &Roots,
+    interpreter: Address,
+) -> Result<Vec<Range<Address>>, Unreadable> {
+    // `pthread_cond_t`, `pthread_mutex_t`, `sem_t` of glibc on 64-bit machines, in bytes.
+    const COND: u64 = 48;
+    const MUTEX: u64 = 40;
+    const SEM: u64 = 32;
+    let of_size = |start: Address, size: u64| start..start.add(size);
+    if inspector.layout.gil_model() != GilModel::Globals {
+        let gil = gil(inspector, roots, interpreter)?;
+        let layout = &inspector.layout.structs.GilRuntimeState;
+        let places = [layout.cond, layout.mutex].into_iter().filter_map(|field| field.place);
+        let futexes = places.map(|place| of_size(gil.add(u64::from(place.offset)), u64::from(place.size)));
+        return Ok(futexes.collect());
+    }
+    if let Ok(lock) = roots.global("interpreter_lock", |globals| globals.interpreter_lock) {
+        // Null until a second thread is made.
+        let lock = inspector.memory.pointer(lock)?;
+        return Ok(if lock.is_null() { Vec::new() } else { vec![of_size(lock, SEM)] });
+    }
+    let cond = roots.global("gil_cond", |globals| globals.gil_cond)?;
+    let mutex = roots.global("gil_mutex", |globals| globals.gil_mutex)?;
+    Ok(vec![of_size(cond, COND), of_size(mutex, MUTEX)])
 }
 
 /// Who runs the cyclic garbage collector of an interpreter.
@@ -300,6 +366,9 @@ pub(crate) fn collector(
     let layout = &inspector.layout.structs;
     let collecting = if layout.PyInterpreterState.gc_collecting.exists() {
         inspector.int(interpreter.address, layout.PyInterpreterState.gc_collecting)?
+    } else if inspector.layout.gil_model() == GilModel::Globals {
+        let at = roots.global("the variable collecting", |globals| globals.collecting)?;
+        i64::from(inspector.memory.u32(at)?)
     } else {
         inspector.int(roots.known_runtime()?, layout.PyRuntimeState.gc_collecting)?
     };

@@ -3,14 +3,15 @@
 use super::Stacks;
 use super::frame::RawFrame;
 use super::state::{
-    Collector, InterpreterState, Roots, ThreadState, attachment, collector, gil, gil_holder, gil_is_enabled,
-    is_gil_futex,
+    Collector, InterpreterState, Roots, ThreadState, attachment, collector, gil, gil_futexes, gil_holder,
+    gil_is_enabled, main_thread,
 };
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Module, NativeThread, NativeThreads, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// The interpreters of the report.
 pub fn interpreters(
@@ -45,18 +46,19 @@ fn last_exception(stacks: &Stacks<'_, '_>, sysdict: Address) -> Option<Exception
     if sysdict.is_null() {
         return None;
     }
-    let find = || -> Result<Option<Address>, Unreadable> {
+    let find = || -> Result<Option<(Address, Address)>, Unreadable> {
         for name in ["last_exc", "last_value"] {
             if let Some(value) = inspector.dict_get(sysdict, name)?
                 && !inspector.is_none(value)?
             {
-                return Ok(Some(value));
+                let traceback = inspector.dict_get(sysdict, "last_traceback")?;
+                return Ok(Some((value, traceback.unwrap_or_default())));
             }
         }
         Ok(None)
     };
     match find() {
-        Ok(found) => found.map(|value| stacks.exception(value)),
+        Ok(found) => found.map(|(value, traceback)| stacks.exception_with(value, traceback)),
         Err(error) => {
             inspector.note_gap(error.gap("sys.last_value"));
             None
@@ -77,10 +79,11 @@ fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u
     }
     let globals = inspector.non_null(threading, inspector.layout.structs.PyModuleObject.md_dict)?;
     let Some(active) = inspector.dict_get(globals, "_active")? else { return Ok(names) };
+    let attribute = inspector.layout.thread_name_attribute();
     for (ident, thread) in inspector.dict_entries(active, usize::MAX)?.pairs {
         let named = || -> Result<Option<(u64, String)>, Unreadable> {
             let ident = inspector.big_int(ident)?;
-            let Some(name) = inspector.attribute(thread, "_name")? else { return Ok(None) };
+            let Some(name) = inspector.attribute(thread, attribute)? else { return Ok(None) };
             Ok(u64::try_from(ident).ok().zip(Some(inspector.string(name)?)))
         };
         match named() {
@@ -126,8 +129,8 @@ struct InterpreterFacts {
     names: HashMap<u64, String>,
     /// The `thread_id` of the thread that initialised the runtime.
     main_thread: Option<u64>,
-    /// The `struct _gil_runtime_state`.
-    gil: Option<Address>,
+    /// Where the futexes lie that threads without the GIL wait on.
+    gil_futexes: Option<Vec<Range<Address>>>,
     /// The thread state that holds the GIL, null where it is free or disabled.
     gil_holder: Option<Address>,
     collector: Option<Collector>,
@@ -138,15 +141,14 @@ impl InterpreterFacts {
         fn known<T>(inspector: &Inspector<'_>, what: &str, result: Result<T, Unreadable>) -> Option<T> {
             result.map_err(|error| inspector.note_gap(error.gap(what))).ok()
         }
-        let field = inspector.layout.structs.PyRuntimeState.main_thread;
-        let main_thread = roots.known_runtime().and_then(|runtime| inspector.uint(runtime, field));
+        let main_thread = main_thread(inspector, roots);
         let names = thread_names(inspector, state.sysdict);
         let holder = gil_holder(inspector, roots, state.address);
         InterpreterFacts {
             id: state.id,
             names: known(inspector, "the names of the threads", names).unwrap_or_default(),
             main_thread: known(inspector, "the main thread", main_thread),
-            gil: known(inspector, "the GIL", gil(inspector, roots, state.address)),
+            gil_futexes: known(inspector, "the GIL", gil_futexes(inspector, roots, state.address)),
             gil_holder: known(inspector, "the holder of the GIL", holder),
             collector: known(inspector, "the collector", collector(inspector, roots, state)),
         }
@@ -176,8 +178,8 @@ fn python_thread(
             None => tid.is_some() && tid == process.pid,
         },
         holds_gil,
-        waiting_for_gil: native.zip(interpreter.gil).map(|(native, gil)| {
-            native.futex.is_some_and(|futex| is_gil_futex(stacks.inspector, gil, futex))
+        waiting_for_gil: native.zip(interpreter.gil_futexes.as_ref()).map(|(native, of_gil)| {
+            native.futex.is_some_and(|futex| of_gil.iter().any(|range| range.contains(&futex)))
         }),
         collecting_garbage: match interpreter.collector {
             Some(Collector::Nobody) => Some(false),

@@ -123,6 +123,8 @@ pub fn extract(files: &[PathBuf], interpreter: &Interpreter) -> Result<Layout, E
     layout.push_exc_info = interpreter.push_exc_info;
     (layout.structs, layout.provenance) = structs(files, version, None)?;
     layout.free_threaded = layout.structs.PyObject.ob_gc_bits.exists();
+    // `_PyObject_HEAD_EXTRA`, Include/object.h: two pointers before the count of references.
+    layout.trace_refs = layout.structs.PyObject.ob_refcnt.place.is_some_and(|place| place.offset == 16);
     Ok(layout)
 }
 
