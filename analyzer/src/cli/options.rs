@@ -1,6 +1,7 @@
 //! The meaning of the arguments: checked and turned into what the library takes.
 
 use super::args::{AnalyzeArgs, InfoArgs, InputArgs, ShrinkArgs};
+use super::stderr;
 use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
 use crate::object::Limits;
@@ -65,7 +66,8 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
             sysroots: input.sysroot.clone(),
             lib_paths: input.lib_path.clone(),
             none: input.no_files,
-            ..FileSearch::default()
+            unpack_limit: input.unpack_limit,
+            progress: stderr::progress(),
         },
         layout: input.layout.clone(),
         locals: false,

@@ -2,38 +2,84 @@
 
 use memmap2::Mmap;
 use rustix::fs::OFlags;
+use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal as _, Seek as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
 
 /// What a path leads to.
 pub(super) enum Opened {
     /// A regular file.
     Regular(File),
+    /// A pipe whose other end somebody holds or held: reading it never waits for one to come.
+    Pipe(File),
     /// A directory.
     Directory,
     /// A FIFO, a socket or a device.
     Special,
+    /// A terminal at standard input.
+    Terminal,
 }
 
-/// Opens `path` for reading if it is a regular file; never waits for the other end of a FIFO, never touches a device.
+/// Whether `path` means standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new(STANDARD_INPUT)
+}
+
+/// A path as messages name it.
+pub(super) fn display(path: &Path) -> impl fmt::Display {
+    if is_standard_input(path) { "standard input".into() } else { path.to_string_lossy() }
+}
+
+/// Opens `path` for reading if it is a regular file, or a pipe without a name (`/dev/stdin`, `<(...)` of a shell); `-`
+/// is standard input. Never waits for the other end of a FIFO, never touches a device.
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
-    let kind = |metadata: &std::fs::Metadata| {
-        if metadata.is_dir() {
-            Some(Opened::Directory)
-        } else if metadata.is_file() {
-            None
-        } else {
-            Some(Opened::Special)
-        }
-    };
-    if let Some(other) = kind(&std::fs::metadata(path)?) {
-        return Ok(other);
+    if is_standard_input(path) {
+        return standard_input();
+    }
+    if let Some(other) = not_regular(&std::fs::metadata(path)?) {
+        // A pipe is reached through a link in /proc, and a FIFO by its name: waiting is for FIFOs.
+        let nameless = rustix::fs::statfs(path).is_ok_and(|status| status.f_type == PIPEFS_MAGIC);
+        return Ok(if nameless { Opened::Pipe(File::open(path)?) } else { other });
     }
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    Ok(kind(&file.metadata()?).unwrap_or(Opened::Regular(file)))
+    Ok(not_regular(&file.metadata()?).unwrap_or(Opened::Regular(file)))
+}
+
+/// The file system of pipes without a name (`linux/magic.h`).
+const PIPEFS_MAGIC: rustix::fs::FsWord = 0x5049_5045;
+
+fn not_regular(metadata: &std::fs::Metadata) -> Option<Opened> {
+    if metadata.is_dir() {
+        Some(Opened::Directory)
+    } else if metadata.is_file() {
+        None
+    } else {
+        Some(Opened::Special)
+    }
+}
+
+/// A file at standard input is used as it is unless a part of it was read already; all else is a stream.
+fn standard_input() -> io::Result<Opened> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Ok(Opened::Terminal);
+    }
+    let mut file = File::from(stdin.as_fd().try_clone_to_owned()?);
+    let metadata = file.metadata()?;
+    Ok(if metadata.is_dir() {
+        Opened::Directory
+    } else if metadata.is_file() && file.stream_position()? == 0 {
+        Opened::Regular(file)
+    } else {
+        Opened::Pipe(file)
+    })
 }
 
 /// Maps the whole of `file`, privately and for reading only. Pages are read when they are first touched.

@@ -1,7 +1,6 @@
 //! Opening a dump: from a file to an address space and what the operating system knew of the process.
 
 mod address_space;
-mod compressed;
 mod elf_core;
 mod error;
 mod input;
@@ -10,6 +9,7 @@ mod module_file;
 mod synthetic;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
@@ -23,8 +23,10 @@ pub use elf_core::Written;
 use input::Opened;
 use memmap2::Mmap;
 use std::cell::OnceCell;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+pub use unpack::{Codec, Progress};
 
 /// How hard zstd tries with a smaller core: they are kept and sent about, so size counts more than time.
 const PACKING_LEVEL: i32 = 19;
@@ -51,7 +53,7 @@ impl Dump {
     /// The file cannot be read, or is not a core that is supported.
     pub fn open(path: &Path, search: FileSearch) -> Result<Dump, OpenError> {
         let in_context = |problem| OpenError { path: path.to_owned(), problem };
-        let input = read(path, search.unpack_limit).map_err(in_context)?;
+        let input = read(path, &search).map_err(in_context)?;
         if let Some(problem) = other_container(&input.data) {
             return Err(in_context(problem));
         }
@@ -174,17 +176,19 @@ impl Dump {
 /// A file, mapped, unpacked if need be.
 struct Input {
     data: Mmap,
-    /// Its size on the disk, in bytes.
+    /// Its size before it was unpacked, in bytes.
     size: u64,
     /// Why it ends too early, where unpacking it showed that.
     cut: Option<String>,
 }
 
-fn read(path: &Path, unpack_limit: Option<u64>) -> Result<Input, OpenProblem> {
+fn read(path: &Path, search: &FileSearch) -> Result<Input, OpenProblem> {
     let file = match input::open(path) {
         Ok(Opened::Regular(file)) => file,
+        Ok(Opened::Pipe(pipe)) => return read_stream(pipe, None, search),
         Ok(Opened::Directory) => return Err(OpenProblem::Directory),
         Ok(Opened::Special) => return Err(OpenProblem::NotRegular),
+        Ok(Opened::Terminal) => return Err(OpenProblem::Terminal),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenProblem::Missing),
         Err(error) => return Err(OpenProblem::Unreadable(error)),
     };
@@ -193,28 +197,41 @@ fn read(path: &Path, unpack_limit: Option<u64>) -> Result<Input, OpenProblem> {
         return Err(OpenProblem::Empty);
     }
     let data = input::map(&file).map_err(OpenProblem::Unreadable)?;
-    if !compressed::is_packed(&data) {
-        return Ok(Input { data, size, cut: None });
+    if unpack::is_packed(&data) {
+        read_stream(file, Some(size), search)
+    } else {
+        Ok(Input { data, size, cut: None })
     }
-    let unpacked = compressed::unpack(&file, unpack_limit)?;
-    if unpacked.file.metadata().map_err(OpenProblem::Unpack)?.len() == 0 {
+}
+
+/// Reads a stream to its end, into a temporary file; `size` is how long it is, where that is known.
+fn read_stream(stream: File, size: Option<u64>, search: &FileSearch) -> Result<Input, OpenProblem> {
+    let rules = unpack::Rules { limit: search.unpack_limit, packed_size: size, progress: search.progress };
+    let unpacked = unpack::unpack(stream, rules)?;
+    if unpacked.size == 0 {
         return Err(OpenProblem::Empty);
     }
-    let data = input::map(&unpacked.file).map_err(OpenProblem::Unpack)?;
-    Ok(Input { data, size, cut: unpacked.cut })
+    let data = input::map(&unpacked.file).map_err(OpenProblem::Temporary)?;
+    if let Some(codec) = unpack::Codec::of(&data) {
+        return Err(OpenProblem::TooManyLayers { codec });
+    }
+    Ok(Input { data, size: size.unwrap_or(unpacked.packed_size), cut: unpacked.cut })
 }
 
 /// Containers that are known, but cannot be read.
 fn other_container(data: &[u8]) -> Option<OpenProblem> {
-    const CODECS: [(&[u8], &str, &str); 4] = [
-        (b"\x1f\x8b", "gzip", "gzip -dk"),
-        (b"\xfd7zXZ\0", "xz", "xz -dk"),
-        (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
-        (b"BZh", "bzip2", "bzip2 -dk"),
+    const PACKED: [(&[u8], &str, &str); 7] = [
+        (b"PK\x03\x04", "a zip archive", "unzip"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
+        (b"\x1f\x9d", "compressed with compress", "gzip -dk"),
+        (b"\x89LZO\0", "compressed with lzop", "lzop -d"),
+        (b"LZIP", "compressed with lzip", "lzip -dk"),
+        (b"\x5d\0\0", "compressed with lzma", "lzma -dk"),
+        (b"ProblemType: ", "a report of Apport", "apport-unpack FILE DIRECTORY"),
     ];
     if data.starts_with(b"MDMP") {
         return Some(OpenProblem::Minidump);
     }
-    let (_, codec, command) = CODECS.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
-    Some(OpenProblem::Compressed { codec, command })
+    let (_, kind, command) = PACKED.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
+    Some(OpenProblem::Packed { kind, command })
 }

@@ -1,6 +1,7 @@
 //! Finding the files that were mapped into the process, and making sure that they are the same files.
 
 use super::input::{self, Opened};
+use super::unpack::Progress;
 use crate::memory::PAGE_SIZE;
 use crate::process::image::build_id_in_notes;
 use crate::process::{Module, hex};
@@ -29,8 +30,10 @@ pub struct FileSearch {
     /// Whether no file is looked at at all: what the dump left out is missing.
     pub none: bool,
     /// The most bytes that a compressed dump may unpack to; by default 64 GiB. It is never more than there is room for
-    /// in the directory for temporary files (`$TMPDIR`).
+    /// in the directory for temporary files: `$TMPDIR`, else `/var/tmp`.
     pub unpack_limit: Option<u64>,
+    /// Who is told how far long work is.
+    pub progress: Option<Progress>,
 }
 
 /// What became of the search for a module's file.
@@ -177,7 +180,7 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
     let file = match input::open(&candidate.path) {
         Ok(Opened::Regular(file)) => file,
         Ok(Opened::Directory) => return Err("is a directory".to_owned()),
-        Ok(Opened::Special) => return Err("is not a regular file".to_owned()),
+        Ok(_) => return Err("is not a regular file".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("no such file".to_owned()),
         Err(error) => return Err(error.to_string()),
     };

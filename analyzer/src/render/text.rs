@@ -160,7 +160,8 @@ pub(crate) fn source<W: Write>(p: &mut Printer<W>, source: &Source) -> io::Resul
     };
     let cut = if source.truncated { ", TRUNCATED: its end is missing" } else { "" };
     let size = source.size_bytes as f64 / f64::from(1 << 20);
-    field(p, name, &format!("{} ({kind}, {}, {size:.1} MiB{cut})", source.path, source.arch))
+    let path = if source.path == "-" { "standard input" } else { &source.path };
+    field(p, name, &format!("{path} ({kind}, {}, {size:.1} MiB{cut})", source.arch))
 }
 
 /// Prints threads that are all in the same place.
