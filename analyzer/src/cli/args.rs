@@ -39,9 +39,11 @@ Exit codes:
 const SHRINK_EXAMPLES: &str = "\
 Examples:
   pycore shrink core.4711 -o small.core.zst
+  pycore shrink core.4711 -o - | ssh host 'cat > small.core'
 
-The small core holds the pages that a report with locals is made of: values up to 12 levels, 1000 items and 100000
-characters. Nothing is redacted: what the process held in its variables is in the file.
+The small core holds the pages that a report with all there is to show is made of (values up to 20 levels, 100000
+items and 1000000 characters), what gdb needs to list files and threads and to unwind the native stacks (256 KiB of
+each), and no more. Nothing is redacted: what the process held in its variables is in the file.
 
 Exit codes:
   0  the small core was written
@@ -127,9 +129,22 @@ pub(super) struct ShrinkArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    /// The core to write, a new file; packed when its name ends with .zst
+    /// The core to write, a new file; packed when its name ends with .zst, .lz4, .xz or .gz; `-` is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
+
+    /// How to pack it, whatever its name [default: by the name]
+    #[arg(long, value_name = "CODEC")]
+    pub(super) compress: Option<Compress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Compress {
+    None,
+    Zstd,
+    Lz4,
+    Xz,
+    Gzip,
 }
 
 /// What is read, and where the files it names are.

@@ -35,16 +35,12 @@ pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
     input(&args.input, args.output.output.as_deref())
 }
 
-/// What `shrink` was asked for: all that a thorough report is made of.
+/// What `shrink` was asked for.
 ///
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
-    Ok(AnalyzeOptions {
-        locals: true,
-        limits: Limits { depth: 12, max_items: 1000, max_string: 100_000 },
-        ..input(&args.input, Some(&args.output))?
-    })
+    input(&args.input, Some(&args.output))
 }
 
 /// What every command that reads a core is asked: a report without values.

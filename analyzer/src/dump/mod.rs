@@ -5,6 +5,7 @@ mod elf_core;
 mod error;
 mod input;
 mod module_file;
+mod pack;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod unpack;
 
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
+pub use pack::{Packer, into_new_file, pack};
 
 use crate::addr::Address;
 use crate::memory::{Memory, Regions};
@@ -24,12 +26,9 @@ use input::Opened;
 use memmap2::Mmap;
 use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 pub use unpack::{Codec, Progress};
-
-/// How hard zstd tries with a smaller core: they are kept and sent about, so size counts more than time.
-const PACKING_LEVEL: i32 = 19;
 
 /// A core file, mapped, with what its headers and notes say.
 #[derive(Debug)]
@@ -144,32 +143,22 @@ impl Dump {
             .collect()
     }
 
-    /// Writes a core of the same process with the same notes and mappings to the new file `path`, but of its memory
-    /// only `pages` and those that [`Dump::open`] itself needs; packed by zstd if the name ends with `.zst`. The bytes
-    /// come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
+    /// Writes a core of the same process with the same notes and mappings to `out`, but of its memory only `pages`, those
+    /// that [`Dump::open`] itself needs, and those that a debugger needs for files, threads and native stacks. The
+    /// bytes come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
     ///
     /// # Errors
-    /// The file exists already, or cannot be written.
-    pub fn write_smaller(&self, path: &Path, memory: &dyn Memory, pages: &[Address]) -> io::Result<Written> {
-        let pages = [pages, &self.core.pages_read].concat();
-        let directory =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        let write =
-            |out: &mut dyn Write| elf_core::write(&self.core.headers, &self.data, memory, &pages, out);
-        let written = if path.extension().is_some_and(|extension| extension == "zst") {
-            let mut packed = zstd::stream::write::Encoder::new(&mut file, PACKING_LEVEL)?;
-            let written = write(&mut packed)?;
-            packed.finish()?;
-            written
-        } else {
-            let mut buffered = BufWriter::new(&mut file);
-            let written = write(&mut buffered)?;
-            buffered.flush()?;
-            written
-        };
-        file.persist_noclobber(path)?;
-        Ok(written)
+    /// Those of `out`.
+    pub fn write_smaller(
+        &self,
+        out: &mut dyn Write,
+        memory: &dyn Memory,
+        pages: &[Address],
+    ) -> io::Result<Written> {
+        let for_debuggers = elf_core::pages_for_debuggers(&self.core, &self.process, &self.data);
+        let mut pages = [pages, &self.core.pages_read].concat();
+        pages.extend(for_debuggers);
+        elf_core::write(&self.core.headers, &self.data, memory, &pages, out)
     }
 }
 
