@@ -155,3 +155,71 @@ fn packed_cores_that_are_cut_give_what_they_hold() {
         assert_eq!(report["process"]["signal"]["name"], "SIGSEGV", "{command}");
     }
 }
+
+/// Runs Python on the folder: `setxattr` has no command everywhere.
+fn python(folder: &Path, code: &str) -> bool {
+    Command::new("python3").args(["-c", code]).current_dir(folder).status().unwrap().success()
+}
+
+#[test]
+fn names_and_attributes_of_systemd_are_told() {
+    let folder = folder();
+    let name = r"core.python3\x2e11.1000.0123456789abcdef0123456789abcdef.4711.1700000000123456.zst";
+    let made = shell(folder.path(), &format!("zstd -q core -o '{name}'"));
+    assert!(made.status.success() || !has("zstd"));
+    let (source, found) = report(&shell(folder.path(), &format!("{ANALYZE} '{name}'")));
+    assert_eq!(source["time"], "2023-11-14T22:13:20Z");
+    assert_eq!(source["boot_id"], "0123456789abcdef0123456789abcdef");
+    let warnings = found["warnings"].to_string();
+    assert!(warnings.contains("the core's file name says that the process id was 4711"), "{warnings}");
+    assert_ne!(found["process"]["pid"], 4711, "the core itself is right");
+    assert!(found["process"]["uid"].is_u64());
+
+    let attributes = "import os
+for name, value in dict(pid='4711', signal='6', timestamp='1700000001', hostname='web\\x1b[31m1', exe='/bin/x').items():
+    os.setxattr('core', 'user.coredump.' + name, value.encode())";
+    if !python(folder.path(), attributes) {
+        return eprintln!("skipped: the temporary directory takes no extended attributes");
+    }
+    for input in ["core", "- < core"] {
+        let (source, found) = report(&shell(folder.path(), &format!("{ANALYZE} {input}")));
+        assert_eq!(
+            (&source["time"], &source["host"]),
+            (&"2023-11-14T22:13:21Z".into(), &"web\x1b[31m1".into())
+        );
+        let warnings = found["warnings"].to_string();
+        assert!(warnings.contains("systemd-coredump says that the process id was 4711"), "{warnings}");
+        assert!(warnings.contains("the signal was SIGABRT") && warnings.contains("the program was /bin/x"));
+    }
+    let text = shell(folder.path(), "\"$PYCORE\" analyze --no-files core").text();
+    assert!(text.contains("\nDied     2023-11-14T22:13:21Z on web\\x1b[31m1\n"), "{text}");
+}
+
+#[test]
+fn the_files_of_abrt_and_apport_are_told() {
+    let folder = folder();
+    let abrt = "mkdir ccpp && cp core ccpp/coredump && cd ccpp && printf 4711 > pid && printf '1700000000\n' > time &&
+        printf 'web1\n' > hostname && mkfifo executable && ln -s /dev/zero uid";
+    let (source, found) = report(&shell(folder.path(), &format!("{abrt} && {ANALYZE} coredump")));
+    assert_eq!((&source["time"], &source["host"]), (&"2023-11-14T22:13:20Z".into(), &"web1".into()));
+    assert!(found["warnings"].to_string().contains("ABRT says that the process id was 4711"));
+    let apport = "mkdir crash && cp core crash/CoreDump && cd crash && printf 6 > Signal && printf /bin/x > ExecutablePath";
+    let (_, found) = report(&shell(folder.path(), &format!("{apport} && {ANALYZE} CoreDump")));
+    let warnings = found["warnings"].to_string();
+    assert!(warnings.contains("the signal was SIGABRT") && warnings.contains("the program was /bin/x"));
+}
+
+#[test]
+fn names_with_control_characters_are_shown_harmless() {
+    let folder = folder();
+    let name = "core.\x1b]0;x\x07\u{202e}.1000.0123456789abcdef0123456789abcdef.4711.1700000000123456";
+    std::fs::rename(folder.path().join("core"), folder.path().join(name)).unwrap();
+    let run = shell(folder.path(), &format!("\"$PYCORE\" analyze --no-files '{name}'"));
+    assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
+    let harmful = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!run.text().contains(harmful), "{:?}", run.text());
+    std::fs::write(folder.path().join(name), "no core").unwrap();
+    let run = shell(folder.path(), &format!("\"$PYCORE\" analyze --no-files '{name}'"));
+    assert_eq!(run.status.code(), Some(2));
+    assert!(!run.stderr.contains(harmful), "{:?}", run.stderr);
+}

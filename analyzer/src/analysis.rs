@@ -97,6 +97,7 @@ fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, Tab
 fn process_of(process: &ProcessInfo) -> report::Process {
     report::Process {
         pid: process.pid,
+        uid: process.uid,
         executable: process.executable.clone(),
         command_line: process.command_line.clone(),
         signal: process.signal.clone(),

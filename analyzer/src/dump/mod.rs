@@ -5,6 +5,7 @@ mod elf_core;
 mod error;
 mod input;
 mod module_file;
+mod origin;
 mod pack;
 #[cfg(test)]
 mod synthetic;
@@ -24,6 +25,7 @@ use elf_core::ElfCore;
 pub use elf_core::Written;
 use input::Opened;
 use memmap2::Mmap;
+use origin::Origin;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -39,6 +41,8 @@ pub struct Dump {
     size: u64,
     core: ElfCore,
     process: ProcessInfo,
+    /// What the file tells beside its bytes.
+    origin: Origin,
     search: FileSearch,
     /// Per module, its file, once it was asked for.
     files: Vec<OnceCell<ModuleFile>>,
@@ -61,8 +65,18 @@ impl Dump {
             core.headers.truncated = true;
             process.warnings.insert(0, cut);
         }
+        input.origin.complete(&mut process);
         let files = process.modules.iter().map(|_| OnceCell::new()).collect();
-        Ok(Dump { path: path.to_owned(), data: input.data, size: input.size, core, process, search, files })
+        Ok(Dump {
+            path: path.to_owned(),
+            data: input.data,
+            size: input.size,
+            core,
+            process,
+            origin: input.origin,
+            search,
+            files,
+        })
     }
 
     /// The file that was opened.
@@ -73,6 +87,9 @@ impl Dump {
             arch: self.process.machine.to_string(),
             size_bytes: self.size,
             truncated: self.core.headers.truncated,
+            time: self.origin.time.clone(),
+            host: self.origin.host.clone(),
+            boot_id: self.origin.boot_id.clone(),
         }
     }
 
@@ -169,12 +186,14 @@ struct Input {
     size: u64,
     /// Why it ends too early, where unpacking it showed that.
     cut: Option<String>,
+    /// What the file tells beside its bytes.
+    origin: Origin,
 }
 
 fn read(path: &Path, search: &FileSearch) -> Result<Input, OpenProblem> {
     let file = match input::open(path) {
         Ok(Opened::Regular(file)) => file,
-        Ok(Opened::Pipe(pipe)) => return read_stream(pipe, None, search),
+        Ok(Opened::Pipe(pipe)) => return read_stream(pipe, None, search, Origin::default()),
         Ok(Opened::Directory) => return Err(OpenProblem::Directory),
         Ok(Opened::Special) => return Err(OpenProblem::NotRegular),
         Ok(Opened::Terminal) => return Err(OpenProblem::Terminal),
@@ -185,16 +204,22 @@ fn read(path: &Path, search: &FileSearch) -> Result<Input, OpenProblem> {
     if size == 0 {
         return Err(OpenProblem::Empty);
     }
+    let origin = Origin::of(path, &file);
     let data = input::map(&file).map_err(OpenProblem::Unreadable)?;
     if unpack::is_packed(&data) {
-        read_stream(file, Some(size), search)
+        read_stream(file, Some(size), search, origin)
     } else {
-        Ok(Input { data, size, cut: None })
+        Ok(Input { data, size, cut: None, origin })
     }
 }
 
 /// Reads a stream to its end, into a temporary file; `size` is how long it is, where that is known.
-fn read_stream(stream: File, size: Option<u64>, search: &FileSearch) -> Result<Input, OpenProblem> {
+fn read_stream(
+    stream: File,
+    size: Option<u64>,
+    search: &FileSearch,
+    origin: Origin,
+) -> Result<Input, OpenProblem> {
     let rules = unpack::Rules { limit: search.unpack_limit, packed_size: size, progress: search.progress };
     let unpacked = unpack::unpack(stream, rules)?;
     if unpacked.size == 0 {
@@ -204,7 +229,7 @@ fn read_stream(stream: File, size: Option<u64>, search: &FileSearch) -> Result<I
     if let Some(codec) = unpack::Codec::of(&data) {
         return Err(OpenProblem::TooManyLayers { codec });
     }
-    Ok(Input { data, size: size.unwrap_or(unpacked.packed_size), cut: unpacked.cut })
+    Ok(Input { data, size: size.unwrap_or(unpacked.packed_size), cut: unpacked.cut, origin })
 }
 
 /// Containers that are known, but cannot be read.

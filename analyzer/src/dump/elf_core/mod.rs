@@ -80,6 +80,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let process = ProcessInfo {
         machine: headers.machine.machine,
         pid: notes.pid,
+        uid: notes.uid,
         executable,
         command_line,
         crashed_tid: notes.signal.as_ref().and_then(|_| notes.threads.first()).map(|thread| thread.tid),
