@@ -1,11 +1,12 @@
 //! Opening and mapping files: the dump itself, and the files that were mapped into the process.
 
 use memmap2::Mmap;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Seek as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -50,6 +51,24 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     Ok(not_regular(&file.metadata()?).unwrap_or(Opened::Regular(file)))
+}
+
+/// As [`open`], of a `path` below the directory `root`: symbolic links in it lead where they lead for a process whose
+/// root that is, and never out of it. `root` may be `/proc/PID/root`.
+pub(super) fn open_in(root: &Path, path: &Path) -> io::Result<Opened> {
+    const RETRIES: usize = 8;
+    let directory = File::open(root)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let open_path = || rustix::fs::openat2(&directory, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+    // It gives up where anything is renamed meanwhile (openat2(2)).
+    let again = |result: &Result<_, Errno>| matches!(result, Err(Errno::AGAIN));
+    let found = (0..RETRIES).map(|_| open_path()).find(|found| !again(found)).unwrap_or(Err(Errno::AGAIN));
+    match found {
+        Ok(place) => open(Path::new(&format!("/proc/self/fd/{}", place.as_raw_fd()))),
+        // Linux before 5.6, or a sandbox.
+        Err(Errno::NOSYS | Errno::PERM) => open(&root.join(path.strip_prefix("/").unwrap_or(path))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The file system of pipes without a name (`linux/magic.h`).
