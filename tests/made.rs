@@ -1,6 +1,7 @@
 //! Cores made here and now: of more mappings than a program header table can count, of a process in another root, of
 //! one that is shortened while it is read. What the machine does not allow is skipped with a word.
 
+use pycore_tests::cores::corpus;
 use pycore_tests::program;
 use serde_json::Value;
 use std::fs;
@@ -165,4 +166,39 @@ END
     assert!(file.starts_with(&format!("{root}/opt/inside/lib/libpython3.1")), "{file}");
     let without = analyze(&core, &["--no-files"]);
     assert!(["", "within"].contains(&functions(&without).first().copied().unwrap_or_default()));
+}
+
+/// A process that is still reading when its core is cut ends in order, or it was done before.
+#[test]
+fn a_core_that_is_shortened_while_it_is_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let core = corpus().into_iter().find(|core| core.name.ends_with("values_instances"));
+    let Some(whole) = core.map(|core| core.decompressed().unwrap()) else {
+        return eprintln!("skipped: the corpus is empty");
+    };
+    let path = folder.path().join("core");
+    for attempt in 0..20 {
+        fs::copy(whole.path(), &path).unwrap();
+        let mut child = Command::new(program::path())
+            .args(["analyze", path.to_str().unwrap(), "--no-files", "--locals", "--depth", "20"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let maps = format!("/proc/{}/maps", child.id());
+        let mapped = || fs::read_to_string(&maps).unwrap_or_default().contains(path.to_str().unwrap());
+        while !mapped() && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_millis(attempt % 5));
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        let done = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert!(matches!(done.status.code(), Some(0..=2)), "{}: {stderr}", done.status);
+        if stderr.contains("shortened by another process") {
+            assert_eq!(done.status.code(), Some(2));
+            return;
+        }
+    }
+    panic!("pycore was never caught reading");
 }

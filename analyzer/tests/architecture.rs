@@ -63,6 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("schemars", &["addr", "cli", "report"]),
     ("serde_json", &["layout", "render"]),
     ("serde_yaml", &["layout", "render"]),
+    ("signal_hook", &["dump"]),
     ("tempfile", &["dump"]),
     ("zstd", &["dump"]),
 ];

@@ -103,10 +103,8 @@ fn standard_input() -> io::Result<Opened> {
 
 /// Maps the whole of `file`, privately and for reading only. Pages are read when they are first touched.
 ///
-/// A file that grows is read up to the size it had. One that another process *shortens* while pycore runs ends pycore
-/// with SIGBUS at the next read behind its new end: the kernel offers no cheap guard against that, and reading every
-/// page by a system call instead would cost more than all the rest of the analysis. Cores and installed libraries are
-/// replaced by renaming, which does no harm.
+/// A file that grows is read up to the size it had. One that another process *shortens* meanwhile has no bytes behind its
+/// new end any more, and the kernel raises SIGBUS where they are read: see [`explain_shortened_files`].
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the mapping is read-only and private, and `Mmap` keeps it until it is dropped. Another process may
     // change the file's bytes under us; all that is read from it is treated as hostile anyway: each value is copied
@@ -114,5 +112,27 @@ pub(super) fn map(file: &File) -> io::Result<Mmap> {
     #[expect(unsafe_code)]
     unsafe {
         memmap2::MmapOptions::new().map_copy_read_only(file)
+    }
+}
+
+/// From now on, a mapped file that another process shortens ends this process in order: with one sentence on standard
+/// error and exit code 2 instead of death by SIGBUS. For programs alone; a library must not change its host's signals.
+///
+/// There is no report then. What was read before is sound, but nothing tells how far the analysis had come, and zeros
+/// in place of what is gone would be taken for values of the process.
+pub fn explain_shortened_files() {
+    const SIGBUS: i32 = 7;
+    const FAILED: i32 = 2;
+    let explain = || {
+        let said = b"error: a file cannot be read any more: it was shortened by another process, or its disk failed; copy the core, then try again\n";
+        // Nobody is left to be told when standard error is closed.
+        let _ = rustix::io::write(rustix::stdio::stderr(), said);
+        signal_hook::low_level::exit(FAILED);
+    };
+    // SAFETY: the handler does nothing but two system calls, write and exit_group, which signal-safety(7) allows.
+    #[expect(unsafe_code)]
+    let registered = unsafe { signal_hook::low_level::register(SIGBUS, explain) };
+    if let Err(error) = registered {
+        log::info!("a file that is shortened while it is read will end pycore by a signal: {error}");
     }
 }

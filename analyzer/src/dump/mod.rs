@@ -24,6 +24,7 @@ use crate::report::{Source, SourceFormat};
 use elf_core::ElfCore;
 pub use elf_core::Written;
 use input::Opened;
+pub use input::explain_shortened_files;
 use memmap2::Mmap;
 use origin::Origin;
 use std::cell::OnceCell;
