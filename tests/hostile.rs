@@ -175,23 +175,67 @@ fn counts_overwritten() {
     });
 }
 
-/// A compressed core, as it lies in the corpus, that is cut or changed.
+/// A core, packed in each way that is undone, that is cut or changed.
 #[test]
 fn compressed_and_damaged() {
     let Some(core) = corpus().into_iter().next() else {
         return eprintln!("skipped: the corpus is empty");
     };
-    let whole = std::fs::read(&core.core).unwrap();
-    for round in 0..40 {
-        let mut random = Random::new(7 ^ round << 32);
-        let mut bytes = whole.clone();
-        if round % 2 == 0 {
-            bytes.truncate(random.below(whole.len()));
-        } else {
-            let at = random.below(bytes.len());
-            bytes[at] ^= 1 << random.below(8);
+    for packer in [
+        "zstd -dc \"$1\" | zstd -qc",
+        "zstd -dc \"$1\" | lz4 -qc",
+        "zstd -dc \"$1\" | lz4 -qc -l",
+        "zstd -dc \"$1\" | xz -c -1",
+        "zstd -dc \"$1\" | gzip -c",
+        "zstd -dc \"$1\" | bzip2 -c",
+        "gzip -c \"$1\" | xz -c -1",
+    ] {
+        let script = format!("set -o pipefail; {packer}");
+        let done = Command::new("bash").args(["-c", &script, "bash"]).arg(&core.core).output().unwrap();
+        if !done.status.success() {
+            eprintln!("skipped: {packer}: {}", String::from_utf8_lossy(&done.stderr));
+            continue;
         }
-        assert_eq!(misbehaviour(&bytes, "json"), None, "round {round}");
+        let whole = done.stdout;
+        for round in 0..14 {
+            let mut random = Random::new(7 ^ round << 32);
+            let mut bytes = whole.clone();
+            match round % 3 {
+                0 => bytes.truncate(random.below(whole.len())),
+                1 => {
+                    let at = random.below(bytes.len());
+                    bytes[at] ^= 1 << random.below(8);
+                }
+                _ => {
+                    let headers = 40;
+                    for _ in 0..=round / 3 {
+                        bytes[random.below(headers)] = random.number() as u8;
+                    }
+                }
+            }
+            assert_eq!(misbehaviour(&bytes, "json"), None, "{packer}, round {round}");
+        }
+    }
+}
+
+/// Small files that unpack to very much end at a limit that the user sets, and take no memory.
+#[test]
+fn bombs_end_at_the_limit() {
+    for packer in ["zstd -qc", "lz4 -qc", "xz -c -0", "gzip -c", "bzip2 -c", "gzip -c | gzip -c"] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!("set -o pipefail; head -c 300M /dev/zero | {packer} > bomb");
+        let made = Command::new("bash").args(["-c", &script]).current_dir(folder.path()).status().unwrap();
+        if !made.success() {
+            eprintln!("skipped: {packer}");
+            continue;
+        }
+        let bomb = folder.path().join("bomb");
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -v 400000; exec \"$0\" \"$@\""]).arg(program::path());
+        command.arg("analyze").arg(&bomb).args(["--unpack-limit", "256M"]);
+        let run = program::run_command(command, LIMIT * 4).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{packer}: {run:?}");
+        assert!(run.stderr.contains("unpacks to more than 268435456 bytes"), "{packer}: {}", run.stderr);
     }
 }
 

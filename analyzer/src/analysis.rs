@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::diagnosis;
-use crate::dump::{Dump, FileSearch, ModuleFile, OpenError, Written};
+use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
 use crate::layout::{LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory};
 use crate::object::{Inspector, Limits};
@@ -13,6 +13,7 @@ use crate::source::SourceFiles;
 use crate::stack::{self, Stacks};
 use log::info;
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What to analyze, and how.
@@ -36,14 +37,6 @@ pub enum AnalyzeError {
     /// The dump could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The smaller core could not be written.
-    #[error("{}: {source}", path.display())]
-    Write {
-        /// The file to write.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// The user's layout table could not be used.
     #[error(transparent)]
     Layout(#[from] TableError),
@@ -104,6 +97,7 @@ fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, Tab
 fn process_of(process: &ProcessInfo) -> report::Process {
     report::Process {
         pid: process.pid,
+        uid: process.uid,
         executable: process.executable.clone(),
         command_line: process.command_line.clone(),
         signal: process.signal.clone(),
@@ -179,30 +173,72 @@ fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Py
     }
 }
 
-/// Writes a core with the pages that a report of `options` is made of, those of mapped files included, so that it can be
-/// read without any other file; packed by zstd where its name ends with `.zst`. The writable data of a module of which
-/// anything was read is kept whole: types lie there, and a later pycore may read more of them.
+/// How much of values the passes of [`shrink`] read. Each has budgets of its own, so that what a thorough one spends on
+/// the first values is not missing from the last ones.
+const SHRINK_PASSES: [Limits; 3] = [
+    Limits { depth: 3, max_items: 30, max_string: 200 },
+    Limits { depth: 12, max_items: 1000, max_string: 100_000 },
+    Limits { depth: 20, max_items: 100_000, max_string: 1_000_000 },
+];
+
+/// A core to be written that has only some pages of another one.
+#[derive(Debug)]
+pub struct Smaller {
+    dump: Dump,
+    pages: Vec<Address>,
+    progress: Option<Progress>,
+}
+
+impl Smaller {
+    /// Writes it to `out`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write, packer: Packer) -> io::Result<Written> {
+        dump::pack(packer, self.progress, out, |out| {
+            self.dump.write_smaller(out, &self.dump.memory(), &self.pages)
+        })
+    }
+
+    /// Writes it to the new file `path`.
+    ///
+    /// # Errors
+    /// The file exists already, or cannot be written.
+    pub fn write_new(&self, path: &Path, packer: Packer) -> io::Result<Written> {
+        dump::into_new_file(path, |out| self.write(out, packer))
+    }
+}
+
+/// Chooses the pages that any report is made of, with all that can be asked for, those of mapped files included, so that
+/// the smaller core can be read without any other file; and those that a debugger needs. The writable data of a module
+/// of which anything was read is kept whole: types lie there, and a later pycore may read more of them.
 ///
 /// # Errors
-/// As [`analyze`], or when `output` exists or cannot be written.
-pub fn shrink(path: &Path, output: &Path, options: &AnalyzeOptions) -> Result<Written, AnalyzeError> {
+/// As [`analyze`].
+pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
     let registry = registry(options, &dump)?;
-    let memory = dump.memory();
-    let recording = RecordingMemory::new(&memory);
-    report(&dump, &recording, &registry, options);
-    let mut pages = recording.pages();
-    for module in &dump.process().modules {
-        let within = |at: Address| module.base <= at && at < module.end;
-        if pages.iter().any(|&page| within(page)) {
-            let data = memory.ranges().into_iter().filter(|range| range.writable && within(range.start));
-            pages.extend(data.flat_map(|range| {
-                (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
-            }));
+    let pages = {
+        let memory = dump.memory();
+        let recording = RecordingMemory::new(&memory);
+        for limits in SHRINK_PASSES {
+            let everything =
+                AnalyzeOptions { locals: true, limits, source_root: Vec::new(), ..options.clone() };
+            report(&dump, &recording, &registry, &everything);
         }
-    }
-    dump.write_smaller(output, &memory, &pages)
-        .map_err(|source| AnalyzeError::Write { path: output.to_owned(), source })
+        let mut pages = recording.pages();
+        for module in &dump.process().modules {
+            let within = |at: Address| module.base <= at && at < module.end;
+            if pages.iter().any(|&page| within(page)) {
+                let data = memory.ranges().into_iter().filter(|range| range.writable && within(range.start));
+                pages.extend(data.flat_map(|range| {
+                    (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
+                }));
+            }
+        }
+        pages
+    };
+    Ok(Smaller { dump, pages, progress: options.files.progress })
 }
 
 /// Says what a dump is: its modules and whether their files are at hand, its threads, its interpreter.

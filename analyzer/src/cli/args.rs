@@ -10,6 +10,7 @@ Examples:
   pycore analyze core.4711 --locals        with the variables of every frame
   pycore analyze core.4711 --format json   the same for programs
   pycore info core.4711                    what the file is, what was found
+  zstdcat core.zst | pycore analyze -      from a pipe
 
 `pycore COMMAND --help` says more.";
 
@@ -38,9 +39,11 @@ Exit codes:
 const SHRINK_EXAMPLES: &str = "\
 Examples:
   pycore shrink core.4711 -o small.core.zst
+  pycore shrink core.4711 -o - | ssh host 'cat > small.core'
 
-The small core holds the pages that a report with locals is made of: values up to 12 levels, 1000 items and 100000
-characters. Nothing is redacted: what the process held in its variables is in the file.
+The small core holds the pages that a report with all there is to show is made of (values up to 20 levels, 100000
+items and 1000000 characters), what gdb needs to list files and threads and to unwind the native stacks (256 KiB of
+each), and no more. Nothing is redacted: what the process held in its variables is in the file.
 
 Exit codes:
   0  the small core was written
@@ -126,17 +129,34 @@ pub(super) struct ShrinkArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    /// The core to write, a new file; packed when its name ends with .zst
+    /// The core to write, a new file; packed when its name ends with .zst, .lz4, .xz or .gz; `-` is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
+
+    /// How to pack it, whatever its name [default: by the name]
+    #[arg(long, value_name = "CODEC")]
+    pub(super) compress: Option<Compress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Compress {
+    None,
+    Zstd,
+    Lz4,
+    Xz,
+    Gzip,
 }
 
 /// What is read, and where the files it names are.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// The core file
+    /// The core file, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
     #[arg(value_name = "CORE", value_hint = ValueHint::FilePath)]
     pub(super) core: PathBuf,
+
+    /// The most that a packed core, or one from a pipe, may unpack to: bytes, or with K, M, G or T [default: 64G]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) unpack_limit: Option<u64>,
 
     /// The executable that made the core, where it is not at the path that the core names
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
@@ -158,6 +178,22 @@ pub(super) struct InputArgs {
     /// A layout table of your own, made by `pycore layout extract`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
     pub(super) layout: Option<PathBuf>,
+}
+
+/// A size in bytes, which may end with a unit of 1024: `10G`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let shift = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err("expected a number of bytes, like 500M or 10G".to_owned()),
+    };
+    let number: u64 =
+        digits.parse().map_err(|_| "expected a number of bytes, like 500M or 10G".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
 /// How the result is shown, and where it goes.

@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     stderr::set_up(&arguments.global);
+    crate::dump::explain_shortened_files();
     crash::catching(|| run(&arguments)).unwrap_or_else(|error| {
         stderr::error(&error);
         ExitCode::from(FAILED)

@@ -1,6 +1,7 @@
 //! The meaning of the arguments: checked and turned into what the library takes.
 
 use super::args::{AnalyzeArgs, InfoArgs, InputArgs, ShrinkArgs};
+use super::stderr;
 use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
 use crate::object::Limits;
@@ -34,16 +35,12 @@ pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
     input(&args.input, args.output.output.as_deref())
 }
 
-/// What `shrink` was asked for: all that a thorough report is made of.
+/// What `shrink` was asked for.
 ///
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
-    Ok(AnalyzeOptions {
-        locals: true,
-        limits: Limits { depth: 12, max_items: 1000, max_string: 100_000 },
-        ..input(&args.input, Some(&args.output))?
-    })
+    input(&args.input, Some(&args.output))
 }
 
 /// What every command that reads a core is asked: a report without values.
@@ -65,7 +62,8 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
             sysroots: input.sysroot.clone(),
             lib_paths: input.lib_path.clone(),
             none: input.no_files,
-            ..FileSearch::default()
+            unpack_limit: input.unpack_limit,
+            progress: stderr::progress(),
         },
         layout: input.layout.clone(),
         locals: false,

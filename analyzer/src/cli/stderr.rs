@@ -1,10 +1,14 @@
 //! What is said on standard error: errors, and with `-v` the steps taken.
 
 use super::args::{Color, Global};
+use crate::dump::Progress;
 use crate::render::sanitize::{Guard, Notation, line};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Sends log lines to standard error and fixes when colours are used.
 pub(super) fn set_up(global: &Global) {
@@ -29,6 +33,29 @@ pub(super) fn set_up(global: &Global) {
             writeln!(out, "pycore: {name}{}", line(&record.args().to_string()))
         })
         .init();
+}
+
+/// What shows how far long work is: nothing unless a person watches.
+pub(super) fn progress() -> Option<Progress> {
+    std::io::stderr().is_terminal().then_some(show_progress)
+}
+
+/// Shows how far long work is, in one line that is written over again; nothing of what takes less than a second.
+fn show_progress(work: &str, done: u64, total: Option<u64>) {
+    static STARTED: OnceLock<Instant> = OnceLock::new();
+    static SHOWN: AtomicU64 = AtomicU64::new(0);
+    const SECOND: u64 = 1;
+    let seconds = STARTED.get_or_init(Instant::now).elapsed().as_secs();
+    if work.is_empty() && SHOWN.load(Ordering::Relaxed) > 0 {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    if work.is_empty() || seconds < SECOND || SHOWN.swap(seconds, Ordering::Relaxed) == seconds {
+        return;
+    }
+    let mib = |bytes: u64| bytes >> 20;
+    let of = total.map(|total| format!(" of {}", mib(total))).unwrap_or_default();
+    // Nobody is left to be told when standard error is closed.
+    let _ = write!(std::io::stderr(), "\r\x1b[Kpycore: {work}, {}{of} MiB\r", mib(done));
 }
 
 /// Says why the command failed.

@@ -1,11 +1,13 @@
 //! Why a file could not be opened as a dump, and what to do about it.
 
+use super::input;
+use super::unpack::Codec;
 use std::io;
 use std::path::PathBuf;
 
 /// A file that could not be opened as a dump.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {problem}", path.display())]
+#[error("{}: {problem}", input::display(path))]
 pub struct OpenError {
     /// The path as given by the user.
     pub path: PathBuf,
@@ -29,6 +31,9 @@ pub enum OpenProblem {
     /// It is a FIFO, a socket or a device.
     #[error("is not a regular file; save what it gives into a file first")]
     NotRegular,
+    /// Standard input was to be read, and nothing is redirected into it.
+    #[error("is a terminal; send a core into it: `zstdcat core.zst | pycore analyze -`")]
+    Terminal,
     /// It has no bytes.
     #[error(
         "is empty; the disk may have been full, or the core size limited (`ulimit -c`), when the core was written"
@@ -40,19 +45,35 @@ pub enum OpenProblem {
     /// It is a Windows minidump.
     #[error("is a Windows minidump, which is not supported yet; give an ELF core of a Linux process")]
     Minidump,
-    /// It is compressed in a way that is not undone here.
-    #[error("is compressed with {codec}, which is not supported yet; unpack it first: `{command}`")]
-    Compressed {
-        /// The name of the compression.
-        codec: &'static str,
+    /// It is packed in a way that is not undone here.
+    #[error("is {kind}, which is not unpacked here; unpack it first: `{command}`")]
+    Packed {
+        /// The kind of file.
+        kind: &'static str,
         /// The command that unpacks it.
         command: &'static str,
     },
-    /// It is compressed, and unpacking it failed.
-    #[error("cannot be unpacked: {0}; try `zstd -d` by hand, and check that there is room in $TMPDIR")]
-    Unpack(#[source] io::Error),
+    /// It is compressed, and what comes out is compressed again, many times over.
+    #[error("is compressed many times over, in the end with {}; unpack it by hand: `{}`", codec.name(), codec.command())]
+    TooManyLayers {
+        /// The innermost compression that was seen.
+        codec: Codec,
+    },
+    /// It is compressed, and nothing of it could be unpacked.
+    #[error("cannot be unpacked: {error}; copy it again, or try by hand: `{}`", codec.command())]
+    Unpack {
+        /// Its compression.
+        codec: Codec,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// There is no place to unpack it to.
+    #[error("cannot be unpacked into a temporary file: {0}; set TMPDIR to a directory where there is room")]
+    Temporary(#[source] io::Error),
     /// Unpacked, it would be larger than allowed.
-    #[error("unpacks to more than {limit} bytes; unpack it by hand where there is room: `zstd -d`")]
+    #[error(
+        "unpacks to more than {limit} bytes; allow more with --unpack-limit, or unpack it by hand where there is room"
+    )]
     UnpacksTooLarge {
         /// The most that was allowed, in bytes.
         limit: u64,

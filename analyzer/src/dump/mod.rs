@@ -1,18 +1,21 @@
 //! Opening a dump: from a file to an address space and what the operating system knew of the process.
 
 mod address_space;
-mod compressed;
 mod elf_core;
 mod error;
 mod input;
 mod module_file;
+mod origin;
+mod pack;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
+pub use pack::{Packer, into_new_file, pack};
 
 use crate::addr::Address;
 use crate::memory::{Memory, Regions};
@@ -21,13 +24,14 @@ use crate::report::{Source, SourceFormat};
 use elf_core::ElfCore;
 pub use elf_core::Written;
 use input::Opened;
+pub use input::explain_shortened_files;
 use memmap2::Mmap;
+use origin::Origin;
 use std::cell::OnceCell;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-
-/// How hard zstd tries with a smaller core: they are kept and sent about, so size counts more than time.
-const PACKING_LEVEL: i32 = 19;
+pub use unpack::{Codec, Progress};
 
 /// A core file, mapped, with what its headers and notes say.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub struct Dump {
     size: u64,
     core: ElfCore,
     process: ProcessInfo,
+    /// What the file tells beside its bytes.
+    origin: Origin,
     search: FileSearch,
     /// Per module, its file, once it was asked for.
     files: Vec<OnceCell<ModuleFile>>,
@@ -51,7 +57,7 @@ impl Dump {
     /// The file cannot be read, or is not a core that is supported.
     pub fn open(path: &Path, search: FileSearch) -> Result<Dump, OpenError> {
         let in_context = |problem| OpenError { path: path.to_owned(), problem };
-        let input = read(path, search.unpack_limit).map_err(in_context)?;
+        let input = read(path, &search).map_err(in_context)?;
         if let Some(problem) = other_container(&input.data) {
             return Err(in_context(problem));
         }
@@ -60,8 +66,18 @@ impl Dump {
             core.headers.truncated = true;
             process.warnings.insert(0, cut);
         }
+        input.origin.complete(&mut process);
         let files = process.modules.iter().map(|_| OnceCell::new()).collect();
-        Ok(Dump { path: path.to_owned(), data: input.data, size: input.size, core, process, search, files })
+        Ok(Dump {
+            path: path.to_owned(),
+            data: input.data,
+            size: input.size,
+            core,
+            process,
+            origin: input.origin,
+            search,
+            files,
+        })
     }
 
     /// The file that was opened.
@@ -72,6 +88,9 @@ impl Dump {
             arch: self.process.machine.to_string(),
             size_bytes: self.size,
             truncated: self.core.headers.truncated,
+            time: self.origin.time.clone(),
+            host: self.origin.host.clone(),
+            boot_id: self.origin.boot_id.clone(),
         }
     }
 
@@ -142,49 +161,43 @@ impl Dump {
             .collect()
     }
 
-    /// Writes a core of the same process with the same notes and mappings to the new file `path`, but of its memory
-    /// only `pages` and those that [`Dump::open`] itself needs; packed by zstd if the name ends with `.zst`. The bytes
-    /// come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
+    /// Writes a core of the same process with the same notes and mappings to `out`, but of its memory only `pages`, those
+    /// that [`Dump::open`] itself needs, and those that a debugger needs for files, threads and native stacks. The
+    /// bytes come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
     ///
     /// # Errors
-    /// The file exists already, or cannot be written.
-    pub fn write_smaller(&self, path: &Path, memory: &dyn Memory, pages: &[Address]) -> io::Result<Written> {
-        let pages = [pages, &self.core.pages_read].concat();
-        let directory =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        let write =
-            |out: &mut dyn Write| elf_core::write(&self.core.headers, &self.data, memory, &pages, out);
-        let written = if path.extension().is_some_and(|extension| extension == "zst") {
-            let mut packed = zstd::stream::write::Encoder::new(&mut file, PACKING_LEVEL)?;
-            let written = write(&mut packed)?;
-            packed.finish()?;
-            written
-        } else {
-            let mut buffered = BufWriter::new(&mut file);
-            let written = write(&mut buffered)?;
-            buffered.flush()?;
-            written
-        };
-        file.persist_noclobber(path)?;
-        Ok(written)
+    /// Those of `out`.
+    pub fn write_smaller(
+        &self,
+        out: &mut dyn Write,
+        memory: &dyn Memory,
+        pages: &[Address],
+    ) -> io::Result<Written> {
+        let for_debuggers = elf_core::pages_for_debuggers(&self.core, &self.process, &self.data);
+        let mut pages = [pages, &self.core.pages_read].concat();
+        pages.extend(for_debuggers);
+        elf_core::write(&self.core.headers, &self.data, memory, &pages, out)
     }
 }
 
 /// A file, mapped, unpacked if need be.
 struct Input {
     data: Mmap,
-    /// Its size on the disk, in bytes.
+    /// Its size before it was unpacked, in bytes.
     size: u64,
     /// Why it ends too early, where unpacking it showed that.
     cut: Option<String>,
+    /// What the file tells beside its bytes.
+    origin: Origin,
 }
 
-fn read(path: &Path, unpack_limit: Option<u64>) -> Result<Input, OpenProblem> {
+fn read(path: &Path, search: &FileSearch) -> Result<Input, OpenProblem> {
     let file = match input::open(path) {
         Ok(Opened::Regular(file)) => file,
+        Ok(Opened::Pipe(pipe)) => return read_stream(pipe, None, search, Origin::default()),
         Ok(Opened::Directory) => return Err(OpenProblem::Directory),
         Ok(Opened::Special) => return Err(OpenProblem::NotRegular),
+        Ok(Opened::Terminal) => return Err(OpenProblem::Terminal),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenProblem::Missing),
         Err(error) => return Err(OpenProblem::Unreadable(error)),
     };
@@ -192,29 +205,48 @@ fn read(path: &Path, unpack_limit: Option<u64>) -> Result<Input, OpenProblem> {
     if size == 0 {
         return Err(OpenProblem::Empty);
     }
+    let origin = Origin::of(path, &file);
     let data = input::map(&file).map_err(OpenProblem::Unreadable)?;
-    if !compressed::is_packed(&data) {
-        return Ok(Input { data, size, cut: None });
+    if unpack::is_packed(&data) {
+        read_stream(file, Some(size), search, origin)
+    } else {
+        Ok(Input { data, size, cut: None, origin })
     }
-    let unpacked = compressed::unpack(&file, unpack_limit)?;
-    if unpacked.file.metadata().map_err(OpenProblem::Unpack)?.len() == 0 {
+}
+
+/// Reads a stream to its end, into a temporary file; `size` is how long it is, where that is known.
+fn read_stream(
+    stream: File,
+    size: Option<u64>,
+    search: &FileSearch,
+    origin: Origin,
+) -> Result<Input, OpenProblem> {
+    let rules = unpack::Rules { limit: search.unpack_limit, packed_size: size, progress: search.progress };
+    let unpacked = unpack::unpack(stream, rules)?;
+    if unpacked.size == 0 {
         return Err(OpenProblem::Empty);
     }
-    let data = input::map(&unpacked.file).map_err(OpenProblem::Unpack)?;
-    Ok(Input { data, size, cut: unpacked.cut })
+    let data = input::map(&unpacked.file).map_err(OpenProblem::Temporary)?;
+    if let Some(codec) = unpack::Codec::of(&data) {
+        return Err(OpenProblem::TooManyLayers { codec });
+    }
+    Ok(Input { data, size: size.unwrap_or(unpacked.packed_size), cut: unpacked.cut, origin })
 }
 
 /// Containers that are known, but cannot be read.
 fn other_container(data: &[u8]) -> Option<OpenProblem> {
-    const CODECS: [(&[u8], &str, &str); 4] = [
-        (b"\x1f\x8b", "gzip", "gzip -dk"),
-        (b"\xfd7zXZ\0", "xz", "xz -dk"),
-        (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
-        (b"BZh", "bzip2", "bzip2 -dk"),
+    const PACKED: [(&[u8], &str, &str); 7] = [
+        (b"PK\x03\x04", "a zip archive", "unzip"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
+        (b"\x1f\x9d", "compressed with compress", "gzip -dk"),
+        (b"\x89LZO\0", "compressed with lzop", "lzop -d"),
+        (b"LZIP", "compressed with lzip", "lzip -dk"),
+        (b"\x5d\0\0", "compressed with lzma", "lzma -dk"),
+        (b"ProblemType: ", "a report of Apport", "apport-unpack FILE DIRECTORY"),
     ];
     if data.starts_with(b"MDMP") {
         return Some(OpenProblem::Minidump);
     }
-    let (_, codec, command) = CODECS.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
-    Some(OpenProblem::Compressed { codec, command })
+    let (_, kind, command) = PACKED.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
+    Some(OpenProblem::Packed { kind, command })
 }

@@ -1,6 +1,7 @@
 //! Finding the files that were mapped into the process, and making sure that they are the same files.
 
 use super::input::{self, Opened};
+use super::unpack::Progress;
 use crate::memory::PAGE_SIZE;
 use crate::process::image::build_id_in_notes;
 use crate::process::{Module, hex};
@@ -29,8 +30,10 @@ pub struct FileSearch {
     /// Whether no file is looked at at all: what the dump left out is missing.
     pub none: bool,
     /// The most bytes that a compressed dump may unpack to; by default 64 GiB. It is never more than there is room for
-    /// in the directory for temporary files (`$TMPDIR`).
+    /// in the directory for temporary files: `$TMPDIR`, else `/var/tmp`.
     pub unpack_limit: Option<u64>,
+    /// Who is told how far long work is.
+    pub progress: Option<Progress>,
 }
 
 /// What became of the search for a module's file.
@@ -106,11 +109,23 @@ impl FoundFile {
 
 /// A file to look at.
 struct Candidate {
+    /// A directory that is the root of `path`.
+    root: Option<PathBuf>,
     path: PathBuf,
     /// Whether the user named this very file for this module.
     named: bool,
     /// Whether it is worth a word if it turns out to be another file.
     expected: bool,
+}
+
+impl Candidate {
+    /// Where it is for a person, who does not care for symbolic links.
+    fn shown_path(&self) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(self.path.strip_prefix("/").unwrap_or(&self.path)),
+            None => self.path.clone(),
+        }
+    }
 }
 
 /// Looks for the file of `module`, whose path in the target's own bytes is `target_path`. `main` says whether it is the
@@ -125,7 +140,7 @@ pub(super) fn find(
     for candidate in candidates(search, target_path, main) {
         match check(&candidate, module) {
             Ok(found) => return ModuleFile::Found(found),
-            Err(reason) if candidate.expected => tried.push(Tried { path: candidate.path, reason }),
+            Err(reason) if candidate.expected => tried.push(Tried { path: candidate.shown_path(), reason }),
             Err(_) => {}
         }
     }
@@ -139,30 +154,53 @@ fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Ve
     }
     if let Some(exe) = search.exe.as_ref().filter(|_| main != Some(false)) {
         let known = main == Some(true);
-        candidates.push(Candidate { path: exe.clone(), named: known, expected: known });
+        candidates.push(Candidate { root: None, path: exe.clone(), named: known, expected: known });
     }
     let name = target_path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
     for path in &search.lib_paths {
         if path.is_dir() {
             candidates.push(Candidate {
+                root: None,
                 path: path.join(OsStr::from_bytes(name)),
                 named: false,
                 expected: true,
             });
         } else {
             let same_name = path.file_name().is_some_and(|file_name| file_name.as_bytes() == name);
-            candidates.push(Candidate { path: path.clone(), named: same_name, expected: same_name });
+            candidates.push(Candidate {
+                root: None,
+                path: path.clone(),
+                named: same_name,
+                expected: same_name,
+            });
         }
     }
     let Some(target_path) = usable_path(target_path) else {
         return candidates;
     };
+    let in_container = path_in_container(target_path);
     for root in &search.sysroots {
-        let path = root.join(target_path.strip_prefix("/").unwrap_or(target_path));
-        candidates.push(Candidate { path, named: false, expected: true });
+        let paths = [Some((target_path, true)), in_container.as_deref().map(|path| (path, false))];
+        candidates.extend(paths.into_iter().flatten().map(|(path, expected)| Candidate {
+            root: Some(root.clone()),
+            path: path.to_owned(),
+            named: false,
+            expected,
+        }));
     }
-    candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true });
+    candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true, root: None });
     candidates
+}
+
+/// The path that a file has for the processes of a container, where the kernel gives the one in the layer of the overlay
+/// that it comes from: `/var/lib/docker/overlay2/ID/diff/usr/bin/python3`,
+/// `/var/lib/containerd/.../snapshots/12/fs/usr/bin/python3`.
+fn path_in_container(path: &Path) -> Option<PathBuf> {
+    const LAYERS: [&str; 5] = ["diff", "merged", "fs", "upper", "rootfs"];
+    let parts = path.components().collect::<Vec<_>>();
+    let layer = parts.iter().position(|part| LAYERS.iter().any(|layer| part.as_os_str() == *layer))?;
+    let inside = parts.get(layer + 1..).filter(|inside| !inside.is_empty())?;
+    Some([Component::RootDir].iter().chain(inside).collect())
 }
 
 /// A path that the dump names, if it may be followed: absolute and without steps upwards, as the kernel writes them.
@@ -174,10 +212,14 @@ fn usable_path(path: &[u8]) -> Option<&Path> {
 
 /// Opens a candidate if it is the file that was mapped, else says why it is not.
 fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
-    let file = match input::open(&candidate.path) {
+    let opened = match &candidate.root {
+        Some(root) => input::open_in(root, &candidate.path),
+        None => input::open(&candidate.path),
+    };
+    let file = match opened {
         Ok(Opened::Regular(file)) => file,
         Ok(Opened::Directory) => return Err("is a directory".to_owned()),
-        Ok(Opened::Special) => return Err("is not a regular file".to_owned()),
+        Ok(_) => return Err("is not a regular file".to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("no such file".to_owned()),
         Err(error) => return Err(error.to_string()),
     };
@@ -198,7 +240,7 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
             return Err(format!("has no build id; the one in the dump is {}", hex(wanted)));
         }
     };
-    Ok(FoundFile { path: candidate.path.clone(), verified, bytes })
+    Ok(FoundFile { path: candidate.shown_path(), verified, bytes })
 }
 
 /// The GNU build id of a file.

@@ -62,6 +62,8 @@ pub struct ProcessInfo {
     pub machine: Machine,
     /// The process id.
     pub pid: Option<u32>,
+    /// The id of the user that it ran as.
+    pub uid: Option<u32>,
     /// The path of the main program, as the target had it.
     pub executable: Option<String>,
     /// The arguments, the program's name first.

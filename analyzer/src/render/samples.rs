@@ -82,9 +82,13 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
             arch: "x86_64".into(),
             size_bytes: 54_525_952,
             truncated: false,
+            time: None,
+            host: None,
+            boot_id: None,
         },
         process: Process {
             pid: Some(4711),
+            uid: Some(1000),
             executable: Some("/usr/bin/python3.11".into()),
             command_line: Some(vec!["python3".into(), "app.py".into(), "--name".into(), "a b".into()]),
             signal: Some(Signal {

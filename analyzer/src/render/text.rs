@@ -160,7 +160,11 @@ pub(crate) fn source<W: Write>(p: &mut Printer<W>, source: &Source) -> io::Resul
     };
     let cut = if source.truncated { ", TRUNCATED: its end is missing" } else { "" };
     let size = source.size_bytes as f64 / f64::from(1 << 20);
-    field(p, name, &format!("{} ({kind}, {}, {size:.1} MiB{cut})", source.path, source.arch))
+    let path = if source.path == "-" { "standard input" } else { &source.path };
+    field(p, name, &format!("{path} ({kind}, {}, {size:.1} MiB{cut})", source.arch))?;
+    let host = source.host.as_ref().map(|host| format!("on {host}"));
+    let died = source.time.iter().chain(&host).cloned().collect::<Vec<_>>().join(" ");
+    if died.is_empty() { Ok(()) } else { field(p, "Died", &died) }
 }
 
 /// Prints threads that are all in the same place.

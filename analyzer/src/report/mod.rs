@@ -52,6 +52,15 @@ pub struct Source {
     pub size_bytes: u64,
     /// Whether the file ends before what its headers promise.
     pub truncated: bool,
+    /// When the process died, in UTC as RFC 3339 has it, where the file's name or attributes tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The name of the machine where it died, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The id of that machine's boot, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
 }
 
 /// The kinds of container.
@@ -72,6 +81,9 @@ pub struct Process {
     /// The process id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// The id of the user that it ran as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
     /// The path of the main program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub executable: Option<String>,

@@ -86,6 +86,12 @@ fn loaded_at(memory: &dyn Memory, base: Address) -> Option<Loaded> {
     Some(Loaded { base, end: image.end(), parts, debug, so_name })
 }
 
+/// Reads the loader's list of link maps, given where the modules lie.
+pub(super) fn follow_link_maps(memory: &dyn Memory, bases: impl Iterator<Item = Address>) {
+    let modules = bases.filter_map(|base| loaded_at(memory, base)).collect::<Vec<_>>();
+    link_maps(memory, &modules);
+}
+
 /// Where each loaded file has its dynamic section, and its path; empty for the main program.
 fn link_maps(memory: &dyn Memory, modules: &[Loaded]) -> Vec<(Address, Vec<u8>)> {
     const R_MAP: u64 = 8;

@@ -2,6 +2,7 @@
 //! it emulates.
 
 mod command_line;
+mod debugger;
 mod headers;
 mod loaded;
 mod machine;
@@ -9,6 +10,7 @@ mod modules;
 mod notes;
 mod write;
 
+pub(super) use debugger::pages as pages_for_debuggers;
 pub(super) use headers::{Headers, Segment};
 pub(super) use modules::Mapping;
 pub use write::Written;
@@ -40,6 +42,8 @@ pub(super) struct ElfCore {
     pub(super) module_paths: Vec<Vec<u8>>,
     /// Whether the first module is known to be the main program.
     pub(super) main_known: bool,
+    /// The auxiliary vector, by `AT_*`.
+    pub(super) auxiliary: Vec<(u64, u64)>,
     /// The pages of memory that had to be read to learn all this.
     pub(super) pages_read: Vec<Address>,
 }
@@ -76,6 +80,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let process = ProcessInfo {
         machine: headers.machine.machine,
         pid: notes.pid,
+        uid: notes.uid,
         executable,
         command_line,
         crashed_tid: notes.signal.as_ref().and_then(|_| notes.threads.first()).map(|thread| thread.tid),
@@ -89,6 +94,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
         mappings: modules.mappings,
         module_paths: modules.paths,
         main_known: modules.main_known,
+        auxiliary: notes.auxiliary,
         pages_read,
     };
     Ok((core, process))

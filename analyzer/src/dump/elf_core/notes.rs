@@ -39,6 +39,8 @@ pub(super) struct Notes {
     pub(super) signal: Option<Signal>,
     /// The process id, from `NT_PRPSINFO`.
     pub(super) pid: Option<u32>,
+    /// The user id, from `NT_PRPSINFO`.
+    pub(super) uid: Option<u32>,
     /// The arguments in one string, cut at 79 bytes by the kernel.
     pub(super) command: Option<Vec<u8>>,
     /// The auxiliary vector, by `AT_*`.
@@ -147,10 +149,12 @@ impl Reader {
     }
 
     fn add_process(&mut self, info: &[u8]) -> Option<()> {
+        const PR_UID: usize = 16;
         const PR_PID: usize = 24;
         const PR_PSARGS: usize = 56;
         const PSARGS_SIZE: usize = 80;
         self.by_debugger |= self.notes.threads.is_empty();
+        self.notes.uid = Some(u32_at(info, PR_UID)?);
         self.notes.pid = Some(u32_at(info, PR_PID)?);
         let arguments = info.get(PR_PSARGS..PR_PSARGS + PSARGS_SIZE)?;
         let arguments = arguments.split(|&byte| byte == 0).next()?.trim_ascii_end();

@@ -158,3 +158,32 @@ fn a_page_of_the_file_may_be_mapped_twice_read_only_and_writable() {
     let fault = Fault { at: Address(LIBRARY + PAGE + 0x800), cause: FaultCause::NotDumped };
     assert_eq!(read(&dump, LIBRARY + PAGE + 0x800, 1), Err(fault));
 }
+
+#[test]
+fn links_of_a_sysroot_lead_within_it() {
+    let elided = elided(0x400);
+    let lib = elided.root.path().join("lib");
+    fs::rename(&lib, elided.root.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("/elsewhere", &lib).unwrap();
+    let file = library().build();
+    assert_eq!(read(&elided.open(elided.in_sysroot()), LIBRARY + 0x800, 4), Ok(file[0x800..0x804].to_vec()));
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("a.so"), &file).unwrap();
+    fs::remove_file(&lib).unwrap();
+    std::os::unix::fs::symlink(outside.path(), &lib).unwrap();
+    assert!(read(&elided.open(elided.in_sysroot()), LIBRARY + 0x800, 4).is_err());
+}
+
+#[test]
+fn a_path_in_a_layer_of_an_overlay_is_looked_for_in_the_container() {
+    let elided = elided(0x400);
+    let mapped = "/var/lib/docker/overlay2/0123/diff/lib/a.so";
+    let core = Core::new().thread(1, 6, 1, 2, 3).files(&[(LIBRARY, LIBRARY + PAGE, 0, mapped)]).load(
+        LIBRARY,
+        PAGE,
+        READ | EXECUTE,
+        &library().build()[..0x400],
+    );
+    let dump = open(&core.build(), elided.in_sysroot()).unwrap();
+    assert_eq!(read(&dump, LIBRARY + 0x800, 4), Ok(library().build()[0x800..0x804].to_vec()));
+}
