@@ -16,6 +16,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
     let values = &args.values;
     Ok(AnalyzeOptions {
         locals: values.locals,
+        tasks: args.tasks,
         limits: Limits {
             depth: usize::from(values.depth),
             max_items: values.max_items as usize,
@@ -41,6 +42,7 @@ pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
     Ok(AnalyzeOptions {
         locals: true,
+        tasks: true,
         limits: Limits { depth: 12, max_items: 1000, max_string: 100_000 },
         ..input(&args.input, Some(&args.output))?
     })
@@ -69,6 +71,7 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
         },
         layout: input.layout.clone(),
         locals: false,
+        tasks: false,
         limits: Limits { depth: 0, max_items: 0, max_string: 0 },
         source_root: Vec::new(),
     })
