@@ -255,6 +255,7 @@ fn date_of(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::Machine;
 
     const BOOT: &str = "0123456789abcdef0123456789abcdef";
 
@@ -327,7 +328,7 @@ mod tests {
             pid_by: Some("systemd-coredump"),
             ..Origin::default()
         };
-        let mut empty = ProcessInfo::default();
+        let mut empty = ProcessInfo::unknown(Machine::X86_64);
         origin.complete(&mut empty);
         assert_eq!((empty.pid, empty.uid, empty.executable.as_deref()), (Some(1), Some(2), Some("/bin/a")));
         assert_eq!(empty.signal.unwrap().name, "SIGSEGV");
@@ -337,7 +338,7 @@ mod tests {
             uid: Some(8),
             signal: Some(signal::from_number(6)),
             executable: Some("/bin/b".to_owned()),
-            ..ProcessInfo::default()
+            ..ProcessInfo::unknown(Machine::X86_64)
         };
         origin.complete(&mut full);
         assert_eq!((full.pid, full.uid, full.signal.unwrap().number), (Some(7), Some(8), 6));

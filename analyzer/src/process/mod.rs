@@ -80,6 +80,25 @@ pub struct ProcessInfo {
     pub warnings: Vec<String>,
 }
 
+impl ProcessInfo {
+    /// A process of which nothing more is known than the machine.
+    #[cfg(test)]
+    pub(crate) fn unknown(machine: Machine) -> Self {
+        ProcessInfo {
+            machine,
+            pid: None,
+            uid: None,
+            executable: None,
+            command_line: None,
+            signal: None,
+            crashed_tid: None,
+            threads: Vec::new(),
+            modules: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

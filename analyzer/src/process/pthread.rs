@@ -167,17 +167,7 @@ mod tests {
             thread_pointer: pointer.map(Address),
             ..NativeThread::default()
         });
-        ProcessInfo {
-            machine,
-            pid: Some(100),
-            executable: None,
-            command_line: None,
-            signal: None,
-            crashed_tid: None,
-            threads: threads.collect(),
-            modules: Vec::new(),
-            warnings: Vec::new(),
-        }
+        ProcessInfo { pid: Some(100), threads: threads.collect(), ..ProcessInfo::unknown(machine) }
     }
 
     fn page(words: &[(usize, u64)]) -> Vec<u8> {
