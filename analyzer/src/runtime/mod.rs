@@ -304,14 +304,13 @@ fn understand(
         match &offsets {
             Ok(offsets) => match offsets.apply(&mut layout) {
                 Ok(differences) => {
+                    let mut detail = vec![format!("_Py_DebugOffsets of {}", HexVersion(offsets.hexversion))];
+                    detail.extend(differences);
                     evidence.push(Evidence {
                         method: "debug-offsets",
-                        detail: format!("_Py_DebugOffsets of {}", HexVersion(offsets.hexversion)),
+                        detail: detail.join("; "),
                         address: Some(candidate.address),
                     });
-                    warnings.extend(
-                        differences.into_iter().map(|difference| format!("_Py_DebugOffsets: {difference}")),
-                    );
                 }
                 Err(error) => warnings.push(format!("_Py_DebugOffsets not used: {error}")),
             },
