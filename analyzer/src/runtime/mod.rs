@@ -213,6 +213,10 @@ impl Search<'_> {
                 prefer(&mut best, runtime, hint);
             }
         }
+        // A layout of another version may read an interpreter into what is left of older ones.
+        if best.iter().any(|runtime| runtime.fit.version.is_some()) {
+            best.retain(|runtime| runtime.fit.version.is_some() || runtime.fit.passed == runtime.fit.made);
+        }
         self.found = best;
     }
 
