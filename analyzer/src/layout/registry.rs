@@ -243,6 +243,23 @@ mod tests {
     }
 
     #[test]
+    fn overlays_have_the_fields_of_their_base() {
+        let registry = LayoutRegistry::new();
+        for layout in registry.entries().iter().map(|entry| entry.layout().unwrap()) {
+            let Some(base) = &layout.base else { continue };
+            let base = registry.get(base).unwrap().layout().unwrap();
+            for spec in STRUCTS {
+                for field in spec.fields {
+                    let exists =
+                        |layout: &Layout| layout.structs.field(spec.name, field.name).unwrap().exists();
+                    let name = format!("{}: {}.{}", layout.name, spec.name, field.name);
+                    assert_eq!(exists(layout), exists(base), "{name}: scripts/make-overlays is to be run");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_table_in_the_repository_is_built_in() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/layouts");
         let files =
