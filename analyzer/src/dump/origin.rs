@@ -317,6 +317,21 @@ mod tests {
         assert_eq!(time_of("soon"), None);
     }
 
+    fn process() -> ProcessInfo {
+        ProcessInfo {
+            machine: crate::addr::Machine::X86_64,
+            pid: None,
+            uid: None,
+            executable: None,
+            command_line: None,
+            signal: None,
+            crashed_tid: None,
+            threads: Vec::new(),
+            modules: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     #[test]
     fn the_core_itself_is_right_and_the_file_fills_gaps() {
         let origin = Origin {
@@ -327,7 +342,7 @@ mod tests {
             pid_by: Some("systemd-coredump"),
             ..Origin::default()
         };
-        let mut empty = ProcessInfo::default();
+        let mut empty = process();
         origin.complete(&mut empty);
         assert_eq!((empty.pid, empty.uid, empty.executable.as_deref()), (Some(1), Some(2), Some("/bin/a")));
         assert_eq!(empty.signal.unwrap().name, "SIGSEGV");
@@ -337,7 +352,7 @@ mod tests {
             uid: Some(8),
             signal: Some(signal::from_number(6)),
             executable: Some("/bin/b".to_owned()),
-            ..ProcessInfo::default()
+            ..process()
         };
         origin.complete(&mut full);
         assert_eq!((full.pid, full.uid, full.signal.unwrap().number), (Some(7), Some(8), 6));

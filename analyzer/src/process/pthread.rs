@@ -170,6 +170,7 @@ mod tests {
         ProcessInfo {
             machine,
             pid: Some(100),
+            uid: None,
             executable: None,
             command_line: None,
             signal: None,
