@@ -95,6 +95,22 @@ fn the_report_is_the_same_byte_for_byte_without_any_file() {
     }
 }
 
+/// A core whose interpreter had to be searched for, as none of its files is at hand.
+#[test]
+fn of_a_core_alone_only_what_the_search_found_is_kept() {
+    let cores = recorded();
+    let Some(core) = cores.iter().find(|core| core.name == "3.8.18/moved/threads") else {
+        return eprintln!("skipped: no cores of the variant `moved`; scripts/record-fixtures makes them");
+    };
+    let core = RecordedCore { arguments: vec!["--no-files".to_owned()], ..core.clone() };
+    let folder = tempfile::tempdir().unwrap();
+    let small = shrink(&core, folder.path(), "small.core.zst");
+    assert!(small.metadata().unwrap().len() < SMALL);
+    let original = report(&core.core, "json", &["--locals"], &core.arguments);
+    assert_eq!(original.0, Some(0));
+    assert!(report(&small, "json", &["--locals"], &core.arguments) == original);
+}
+
 #[test]
 fn the_same_core_gives_the_same_bytes_and_a_small_core_itself_again() {
     let core = &chosen()[0];

@@ -79,6 +79,14 @@ pub trait Memory {
     /// The first address that could not be read. `buffer` is then unspecified.
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault>;
 
+    /// As [`read`](Memory::read), to pass over bytes in search of something: what is found is read once more.
+    ///
+    /// # Errors
+    /// The first address that could not be read. `buffer` is then unspecified.
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.read(at, buffer)
+    }
+
     /// What was mapped, ascending and without overlaps.
     fn ranges(&self) -> Vec<Range>;
 }

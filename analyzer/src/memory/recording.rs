@@ -5,7 +5,8 @@ use crate::addr::Address;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-/// Wraps a [`Memory`] and remembers every page, of [`PAGE_SIZE`], that a successful read touched.
+/// Wraps a [`Memory`] and remembers every page, of [`PAGE_SIZE`], that a successful read touched; what was only passed
+/// over is not read.
 pub struct RecordingMemory<'a> {
     inner: &'a dyn Memory,
     pages: RefCell<BTreeSet<u64>>,
@@ -38,6 +39,10 @@ impl Memory for RecordingMemory<'_> {
         Ok(())
     }
 
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.inner.pass_over(at, buffer)
+    }
+
     fn ranges(&self) -> Vec<Range> {
         self.inner.ranges()
     }
@@ -62,6 +67,7 @@ mod tests {
         }
         read(PAGE_SIZE, 0).unwrap();
         assert!(read(5 * PAGE_SIZE - 4, 8).is_err());
+        recording.pass_over(Address(2 * PAGE_SIZE), &mut [0; 8]).unwrap();
         assert_eq!(recording.pages(), [1, 2, 3].map(|page| Address(page * PAGE_SIZE)));
         assert_eq!(recording.ranges(), memory.ranges());
     }

@@ -40,10 +40,14 @@ pub(super) fn find(
     limit: usize,
     found: &mut Vec<Address>,
 ) {
+    let already = found.len();
     chunks(memory, range, |at, words| {
         find_in(words, at, wanted, found);
         found.len() < limit
     });
+    for at in found.iter().skip(already) {
+        let _ = memory.u64(*at);
+    }
 }
 
 /// Hands the aligned words of a range to `take`, some thousand at a time with the address of the first, as long as it
@@ -55,12 +59,12 @@ fn chunks(memory: &dyn Memory, range: Range, mut take: impl FnMut(Address, &[[u8
         let at = range.start.add(done);
         let size = buffer.len().min(usize::try_from(range.size - done).unwrap_or(usize::MAX)) & !7;
         let Some(chunk) = buffer.get_mut(..size) else { return };
-        let (held, faulted) = match memory.read(at, chunk) {
+        let (held, faulted) = match memory.pass_over(at, chunk) {
             Ok(()) => (size, false),
             Err(fault) => {
                 let held = (fault.at.0.wrapping_sub(at.0) as usize).min(size) & !7;
                 let Some(chunk) = buffer.get_mut(..held) else { return };
-                (if memory.read(at, chunk).is_ok() { held } else { 0 }, true)
+                (if memory.pass_over(at, chunk).is_ok() { held } else { 0 }, true)
             }
         };
         let words = buffer.get(..held).unwrap_or_default().as_chunks::<8>().0;
