@@ -9,6 +9,7 @@ pub(crate) fn value(type_name: &str, repr: &str) -> Value {
         repr: repr.into(),
         address: None,
         truncated: false,
+        redacted: false,
         note: None,
         children: Vec::new(),
     }
@@ -122,6 +123,7 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
         }),
         other_pythons: Vec::new(),
         threads,
+        redacted: None,
         diagnosis: Diagnosis {
             summary: "python3 (pid 4711) died of SIGSEGV in app.py line 3, in f".into(),
             category: "crash".into(),
