@@ -152,8 +152,12 @@ fn check_thread(fact: &Fact, report: &Json, differences: &mut Vec<String>) {
     let Some(thread) = thread else {
         return differences.push(format!("{who}: not there"));
     };
-    if fact.crashes.is_some() && *field(thread, "crashed") != true {
-        differences.push(format!("{who}: is the one that crashed"));
+    if fact.crashes.is_some() {
+        for what in ["crashed", "holds_gil"] {
+            if *field(thread, what) != true {
+                differences.push(format!("{who}: {what}: {}", field(thread, what)));
+            }
+        }
     }
     if field(thread, "interpreter").as_i64() != Some(fact.interpreter) {
         differences.push(format!(
