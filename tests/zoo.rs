@@ -145,7 +145,12 @@ fn check_thread(fact: &Fact, report: &Json, differences: &mut Vec<String>) {
     let threads = list(report, "threads");
     let crashed = || threads.iter().find(|thread| *field(thread, "crashed") == true);
     let thread = match fact.tid.filter(|_| fact.tid_unknown.is_none()) {
-        Some(tid) => threads.iter().find(|thread| field(thread, "tid").as_u64() == Some(tid)),
+        // A native thread may have a thread state for each of several interpreters.
+        Some(tid) => {
+            let own = || threads.iter().filter(|thread| field(thread, "tid").as_u64() == Some(tid));
+            let interpreter = Some(fact.interpreter);
+            own().find(|thread| field(thread, "interpreter").as_i64() == interpreter).or_else(|| own().next())
+        }
         None => crashed(),
     };
     let who = format!("thread {:?} of {}", fact.tid, fact.version);
