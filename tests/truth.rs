@@ -5,7 +5,7 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use pycore_tests::analysis::analyze_and_compare;
 use pycore_tests::cores::{RecordedCore, recorded};
-use pycore_tests::tally::Table;
+use pycore_tests::tally::{SHARE, Table};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     let results = results.lock().expect("no test panics while it adds its counts");
-    let is_enough = results.table.conclude();
+    let is_enough = results.table.conclude(SHARE) & results.table.has_some_of_each();
     if std::env::var_os("TRUTH_NOTED").is_some() {
         for (name, noted) in &results.noted {
             println!("{name}: {} noted\n{}", noted.len(), noted.join("\n"));

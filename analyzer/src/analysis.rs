@@ -4,9 +4,10 @@ use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
 use crate::layout::{LayoutRegistry, TableError};
-use crate::memory::{Memory, PAGE_SIZE, RecordingMemory};
+use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
+use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
 use crate::runtime::{self, Runtime};
 use crate::source::SourceFiles;
@@ -14,6 +15,7 @@ use crate::stack::{self, Stacks, Suspended};
 use log::info;
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// What to analyze, and how.
@@ -29,6 +31,8 @@ pub struct AnalyzeOptions {
     pub tasks: bool,
     /// How much of values is shown.
     pub limits: Limits,
+    /// Whether secrets are hidden.
+    pub redact: bool,
     /// Where sources are.
     pub source_root: Vec<PathBuf>,
 }
@@ -70,6 +74,7 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
         generators: None,
         greenlets: None,
         diagnosis: diagnosis::nothing(),
+        redacted: None,
         gaps: Vec::new(),
         warnings: process.warnings.clone(),
     };
@@ -85,6 +90,9 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     report.threads = stack::with_native_threads(report.threads, process);
     report.warnings.extend(dump.file_warnings());
     SourceFiles::new(&options.source_root).fill(&mut report);
+    if options.redact {
+        redact::redact(&mut report);
+    }
     report.diagnosis = diagnosis::diagnose(&report, problem.as_ref());
     report
 }
@@ -207,6 +215,17 @@ pub struct Smaller {
     dump: Dump,
     pages: Vec<Address>,
     progress: Option<Progress>,
+    hidden: Option<Hidden>,
+}
+
+/// What a redacted core is not to hold.
+#[derive(Debug)]
+struct Hidden {
+    secrets: Secrets,
+    /// The bytes that reports are made of.
+    touched: Touched,
+    /// The modules whose data are kept.
+    modules: Vec<Range<Address>>,
 }
 
 impl Smaller {
@@ -216,8 +235,21 @@ impl Smaller {
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write, packer: Packer) -> io::Result<Written> {
         dump::pack(packer, self.progress, out, |out| {
-            self.dump.write_smaller(out, &self.dump.memory(), &self.pages)
+            let memory = self.dump.memory();
+            let Some(Hidden { secrets, touched, modules }) = &self.hidden else {
+                return self.dump.write_smaller(out, &memory, &self.pages, None);
+            };
+            let is_kept = |at| modules.iter().any(|module| module.contains(&at));
+            let memory = redact::redact_pages(&memory, &self.pages, touched, is_kept, secrets);
+            let in_notes = |bytes: &mut [u8]| redact::redact_notes(bytes, secrets);
+            self.dump.write_smaller(out, &memory, &self.pages, Some(&in_notes))
         })
+    }
+
+    /// Where secrets are overwritten, how many of them only at the objects that hold them: they are names of the
+    /// program, too.
+    pub fn hidden_in_place_only(&self) -> Option<usize> {
+        self.hidden.as_ref().map(|hidden| hidden.secrets.bound_only)
     }
 
     /// Writes it to the new file `path`.
@@ -231,39 +263,48 @@ impl Smaller {
 
 /// Chooses the pages that any report is made of, with all that can be asked for, those of mapped files included, so that
 /// the smaller core can be read without any other file; and those that a debugger needs. The writable data of a module
-/// of which anything was read is kept whole: types lie there, and a later pycore may read more of them.
+/// of which anything was read is kept whole: types lie there, and a later pycore may read more of them. With `redact`,
+/// secrets will be overwritten, and outside of modules only pointers are left of what was not read: nobody knows what
+/// is in the rest.
 ///
 /// # Errors
 /// As [`analyze`].
 pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
     let registry = registry(options, &dump)?;
-    let pages = {
+    let (pages, hidden) = {
         let memory = dump.memory();
         let recording = RecordingMemory::new(&memory);
-        for limits in SHRINK_PASSES {
+        let mut reports = SHRINK_PASSES.map(|limits| {
             let everything = AnalyzeOptions {
                 locals: true,
                 tasks: true,
                 limits,
+                redact: false,
                 source_root: Vec::new(),
                 ..options.clone()
             };
-            report(&dump, &recording, &registry, &everything);
-        }
-        let mut pages = recording.pages();
+            report(&dump, &recording, &registry, &everything)
+        });
+        let (always, mut touched) = dump.always_kept();
+        touched.join(&recording.touched());
+        let mut pages = recording.touched().pages();
+        let mut modules = Vec::new();
         for module in &dump.process().modules {
             let within = |at: Address| module.base <= at && at < module.end;
             if pages.iter().any(|&page| within(page)) {
+                modules.push(module.base..module.end);
                 let data = memory.ranges().into_iter().filter(|range| range.writable && within(range.start));
                 pages.extend(data.flat_map(|range| {
                     (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
                 }));
             }
         }
-        pages
+        pages.extend(always);
+        let hide = || Hidden { secrets: Secrets::of(&mut reports), touched, modules };
+        (pages, options.redact.then(hide))
     };
-    Ok(Smaller { dump, pages, progress: options.files.progress })
+    Ok(Smaller { dump, pages, progress: options.files.progress, hidden })
 }
 
 /// Says what a dump is: its modules and whether their files are at hand, its threads, its interpreter.

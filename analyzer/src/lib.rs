@@ -13,6 +13,7 @@ pub mod layout;
 pub mod memory;
 pub mod object;
 pub mod process;
+mod redact;
 pub mod render;
 pub mod report;
 pub mod runtime;

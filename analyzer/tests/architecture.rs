@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("runtime", &["addr", "dump", "layout", "memory", "object", "process", "report", "stack"]),
     ("object", &["addr", "layout", "memory", "report"]),
     ("stack", &["addr", "layout", "memory", "object", "process", "report"]),
+    ("redact", &["addr", "memory", "report"]),
     ("render", &["addr", "report"]),
     ("source", &["report"]),
     ("diagnosis", &["addr", "report", "runtime"]),
@@ -29,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "memory",
             "object",
             "process",
+            "redact",
             "report",
             "runtime",
             "source",
@@ -43,6 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// The rooms that may use a crate. Crates that are not listed are free to all.
 const CRATES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["redact"]),
     ("anstream", &["cli"]),
     ("anstyle", &["cli", "render"]),
     ("anyhow", &["cli"]),
@@ -58,6 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("memmap2", &["dump"]),
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
+    ("regex", &["redact"]),
     ("regex_syntax", &["object"]),
     ("rustix", &["dump"]),
     ("schemars", &["addr", "cli", "report"]),

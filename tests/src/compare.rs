@@ -58,11 +58,12 @@ fn cut(text: &str) -> String {
 }
 
 /// What is absent and what is null are the same.
-pub(crate) fn field<'a>(json: &'a Json, name: &str) -> &'a Json {
+pub fn field<'a>(json: &'a Json, name: &str) -> &'a Json {
     json.get(name).unwrap_or(&Json::Null)
 }
 
-pub(crate) fn list<'a>(json: &'a Json, name: &str) -> &'a [Json] {
+/// The list of that name; empty where there is none.
+pub fn list<'a>(json: &'a Json, name: &str) -> &'a [Json] {
     field(json, name).as_array().map_or(&[], Vec::as_slice)
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The share of the values of promised types that must be as Python printed them.
-const SHARE: f64 = 0.99;
+pub const SHARE: f64 = 0.99;
+/// The same where nothing but the core is at hand.
+pub const SHARE_ALONE: f64 = 0.97;
 
 /// What was compared in one core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,28 +78,32 @@ impl Table {
         }
     }
 
-    /// Prints the table, if any core was compared, and says whether enough values are right: nearly all, and some of
-    /// each promised type, so that a rare one cannot hide among the others.
-    pub fn conclude(&self) -> bool {
+    /// Prints the table, if any core was compared, and says whether enough values are right: this share of all.
+    pub fn conclude(&self, enough: f64) -> bool {
         if self.rows.is_empty() {
             return true;
         }
         println!("{self}");
-        let mut is_enough = true;
         let share = self.total().share_right();
-        if share < SHARE {
-            is_enough = false;
+        if share < enough {
             println!("only {:.2} % of the values of promised types are right", 100.0 * share);
         }
+        share >= enough
+    }
+
+    /// Prints the promised types of which not all values are right, and says whether some of each are, so that a rare
+    /// one cannot hide among the others.
+    pub fn has_some_of_each(&self) -> bool {
+        let mut has_some = true;
         for (name, share) in &self.types {
             if share.right == 0 {
-                is_enough = false;
+                has_some = false;
                 println!("{name}: none of {} is right", share.all);
             } else if share.right < share.all {
                 println!("{name}: {} of {} are right", share.right, share.all);
             }
         }
-        is_enough
+        has_some
     }
 
     /// The sum over all interpreters.

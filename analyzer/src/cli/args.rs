@@ -19,6 +19,7 @@ Examples:
   pycore analyze core.4711
   pycore analyze core.4711 --tasks
   pycore analyze core.4711 --locals --depth 5 --source-root ~/src/app
+  pycore analyze core.4711 --locals --redact
   pycore analyze core.4711 --sysroot ./image-of-the-container
   pycore analyze core.4711 --exe ./python3.11 --lib-path ./libs
   pycore analyze core.4711 --format json | jq -r '.threads[0].frames[].function'
@@ -40,11 +41,14 @@ Exit codes:
 const SHRINK_EXAMPLES: &str = "\
 Examples:
   pycore shrink core.4711 -o small.core.zst
+  pycore shrink core.4711 -o to-send.core.zst --redact
   pycore shrink core.4711 -o - | ssh host 'cat > small.core'
 
 The small core holds the pages that a report with all there is to show is made of (values up to 20 levels, 100000
 items and 1000000 characters), what gdb needs to list files and threads and to unwind the native stacks (256 KiB of
-each), and no more. Nothing is redacted: what the process held in its variables is in the file.
+each), and no more. Unless --redact is given, what the process held in its variables is in the file.
+With it, values that look like secrets are overwritten, also where else they lie, and of memory that no report is made
+of only pointers are left.
 
 Exit codes:
   0  the small core was written
@@ -112,6 +116,9 @@ pub(super) struct AnalyzeArgs {
     #[arg(long)]
     pub(super) tasks: bool,
 
+    #[command(flatten)]
+    pub(super) redact: RedactArgs,
+
     /// Where to look for the source files named in frames, to show their lines [repeatable]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
     pub(super) source_root: Vec<PathBuf>,
@@ -142,6 +149,9 @@ pub(super) struct ShrinkArgs {
     /// How to pack it, whatever its name [default: by the name]
     #[arg(long, value_name = "CODEC")]
     pub(super) compress: Option<Compress>,
+
+    #[command(flatten)]
+    pub(super) redact: RedactArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -248,6 +258,14 @@ pub(super) struct ValueArgs {
     /// How many characters of a string to show
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Values")]
     pub(super) max_string: u32,
+}
+
+/// Whether secrets are hidden.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct RedactArgs {
+    /// Hide what looks like a secret: values of names such as password, token or api_key, and strings shaped like keys
+    #[arg(long, help_heading = "Values")]
+    pub(super) redact: bool,
 }
 
 /// Print the JSON Schema of `analyze --format json`

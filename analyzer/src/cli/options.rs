@@ -23,6 +23,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
             max_items: values.max_items as usize,
             max_string: values.max_string as usize,
         },
+        redact: args.redact.redact,
         source_root: args.source_root.clone(),
         ..input(&args.input, args.output.output.as_deref())?
     })
@@ -41,7 +42,7 @@ pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
-    input(&args.input, Some(&args.output))
+    Ok(AnalyzeOptions { redact: args.redact.redact, ..input(&args.input, Some(&args.output))? })
 }
 
 /// What every command that reads a core is asked: a report without values.
@@ -70,6 +71,7 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
         locals: false,
         tasks: false,
         limits: Limits { depth: 0, max_items: 0, max_string: 0 },
+        redact: false,
         source_root: Vec::new(),
     })
 }

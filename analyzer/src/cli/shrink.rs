@@ -36,6 +36,16 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<ExitCode> {
     if written.unreadable > 0 {
         log::info!("{} pages are not at hand", written.unreadable);
     }
+    let output = args.output.display();
+    match smaller.hidden_in_place_only() {
+        None => log::warn!(
+            "{output} contains memory of the process and may hold secrets; --redact overwrites them"
+        ),
+        Some(0) => {}
+        Some(count) => log::warn!(
+            "{output}: {count} values that look like secrets are names of the program, too: some copies are left"
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -18,7 +18,7 @@ pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
 pub use pack::{Packer, into_new_file, pack};
 
 use crate::addr::Address;
-use crate::memory::{Memory, Regions};
+use crate::memory::{Memory, Regions, Touched};
 use crate::process::ProcessInfo;
 use crate::report::{Source, SourceFormat};
 use elf_core::ElfCore;
@@ -32,6 +32,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 pub use unpack::{Codec, Progress};
+
+/// Overwrites what bytes hold of secrets.
+pub type Overwrite<'a> = &'a dyn Fn(&mut [u8]);
 
 /// A core file, mapped, with what its headers and notes say.
 #[derive(Debug)]
@@ -161,9 +164,21 @@ impl Dump {
             .collect()
     }
 
-    /// Writes a core of the same process with the same notes and mappings to `out`, but of its memory only `pages`, those
-    /// that [`Dump::open`] itself needs, and those that a debugger needs for files, threads and native stacks. The
-    /// bytes come from `memory`, so pages of mapped files are then in the core too, and it needs no other file.
+    /// What every core of the process needs to hold: the pages that [`Dump::open`] reads, and those that a debugger needs
+    /// for files, threads and native stacks; and which bytes of them were read to learn that.
+    pub fn always_kept(&self) -> (Vec<Address>, Touched) {
+        let (for_debuggers, mut touched) =
+            elf_core::pages_for_debuggers(&self.core, &self.process, &self.data);
+        touched.join(&self.core.touched);
+        let mut pages = self.core.touched.pages();
+        pages.extend(for_debuggers);
+        (pages, touched)
+    }
+
+    /// Writes a core of the same process with the same notes and mappings to `out`, but of its memory only `pages`, which
+    /// should have those that are [always kept](Self::always_kept). The bytes come from `memory`, so pages of mapped files
+    /// are then in the core too, and it needs no other file. `redact`, where there is one, overwrites what the notes hold
+    /// of secrets; the core then says that it is redacted.
     ///
     /// # Errors
     /// Those of `out`.
@@ -172,11 +187,9 @@ impl Dump {
         out: &mut dyn Write,
         memory: &dyn Memory,
         pages: &[Address],
+        redact: Option<Overwrite<'_>>,
     ) -> io::Result<Written> {
-        let for_debuggers = elf_core::pages_for_debuggers(&self.core, &self.process, &self.data);
-        let mut pages = [pages, &self.core.pages_read].concat();
-        pages.extend(for_debuggers);
-        elf_core::write(&self.core.headers, &self.data, memory, &pages, out)
+        elf_core::write(&self.core.headers, &self.data, memory, pages, redact, out)
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod recording;
 mod regions;
+mod touched;
 
 pub use recording::RecordingMemory;
 pub use regions::{Backing, LazyBytes, Region, Regions};
+pub use touched::Touched;
 
 use crate::addr::Address;
 use std::fmt;

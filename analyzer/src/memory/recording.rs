@@ -1,41 +1,31 @@
-//! A memory that notes which pages were read.
+//! A memory that notes which bytes were read.
 
-use super::{Fault, Memory, PAGE_SIZE, Range};
+use super::{Fault, Memory, Range, Touched};
 use crate::addr::Address;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 
-/// Wraps a [`Memory`] and remembers every page, of [`PAGE_SIZE`], that a successful read touched; what was only passed
-/// over is not read.
+/// Wraps a [`Memory`] and remembers every byte that a successful read gave; what was only passed over is not read.
 pub struct RecordingMemory<'a> {
     inner: &'a dyn Memory,
-    pages: RefCell<BTreeSet<u64>>,
-    /// The page noted last: most reads are near the one before.
-    latest: Cell<Option<u64>>,
+    touched: RefCell<Touched>,
 }
 
 impl<'a> RecordingMemory<'a> {
     /// Starts with nothing noted.
     pub fn new(inner: &'a dyn Memory) -> Self {
-        RecordingMemory { inner, pages: RefCell::default(), latest: Cell::new(None) }
+        RecordingMemory { inner, touched: RefCell::default() }
     }
 
-    /// The start addresses of all pages read so far, ascending.
-    pub fn pages(&self) -> Vec<Address> {
-        self.pages.borrow().iter().map(|page| Address(page * PAGE_SIZE)).collect()
+    /// The bytes read so far.
+    pub fn touched(&self) -> Touched {
+        self.touched.borrow().clone()
     }
 }
 
 impl Memory for RecordingMemory<'_> {
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
         self.inner.read(at, buffer)?;
-        if !buffer.is_empty() {
-            let (first, last) = (at.0 / PAGE_SIZE, at.add(buffer.len() as u64 - 1).0 / PAGE_SIZE);
-            if self.latest.get() != Some(first) || first != last {
-                self.pages.borrow_mut().extend(first..=last);
-                self.latest.set(Some(last));
-            }
-        }
+        self.touched.borrow_mut().add(at, buffer.len());
         Ok(())
     }
 
@@ -51,7 +41,7 @@ impl Memory for RecordingMemory<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{Backing, FaultCause, Region, Regions};
+    use crate::memory::{Backing, FaultCause, PAGE_SIZE, Region, Regions};
 
     #[test]
     fn notes_each_page_once_and_only_if_it_could_be_read() {
@@ -68,7 +58,7 @@ mod tests {
         read(PAGE_SIZE, 0).unwrap();
         assert!(read(5 * PAGE_SIZE - 4, 8).is_err());
         recording.pass_over(Address(2 * PAGE_SIZE), &mut [0; 8]).unwrap();
-        assert_eq!(recording.pages(), [1, 2, 3].map(|page| Address(page * PAGE_SIZE)));
+        assert_eq!(recording.touched().pages(), [1, 2, 3].map(|page| Address(page * PAGE_SIZE)));
         assert_eq!(recording.ranges(), memory.ranges());
     }
 }

@@ -72,6 +72,7 @@ impl Walk<'_, '_> {
                     repr: value,
                     address: None,
                     truncated: false,
+                    redacted: false,
                     note: None,
                     children: Vec::new(),
                 };

@@ -94,6 +94,7 @@ impl Walk<'_, '_> {
                 repr: CUT.to_owned(),
                 address: Some(object),
                 truncated: true,
+                redacted: false,
                 note: None,
                 children: Vec::new(),
             };
@@ -111,6 +112,7 @@ impl Walk<'_, '_> {
                     repr: decoded.repr,
                     address: Some(object),
                     truncated: decoded.truncated,
+                    redacted: false,
                     note: decoded.note,
                     children: decoded.children,
                 }
@@ -128,6 +130,7 @@ impl Walk<'_, '_> {
             repr: format!("<unreadable at {object}>"),
             address: Some(object),
             truncated: false,
+            redacted: false,
             note: Some(error.to_string()),
             children: Vec::new(),
         }
@@ -184,6 +187,7 @@ impl Walk<'_, '_> {
             repr: CUT.to_owned(),
             address: Some(object),
             truncated: true,
+            redacted: false,
             note: None,
             children: Vec::new(),
         };

@@ -7,7 +7,8 @@
 
 use super::{NativeThread, ProcessInfo};
 use crate::addr::{Address, Machine};
-use crate::memory::Memory;
+use crate::memory::{Memory, Range};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// How far below the thread pointer a `struct pthread` may begin, in bytes; glibc's has about 1800, musl's about 200.
@@ -46,6 +47,8 @@ pub struct NativeThreads<'p> {
     by_tid: HashMap<u64, &'p NativeThread>,
     /// Those whose thread pointer is known, ascending by it.
     by_pointer: Vec<(Address, &'p NativeThread)>,
+    /// What was mapped, once a stack was looked for.
+    ranges: OnceCell<Vec<Range>>,
 }
 
 impl<'p> NativeThreads<'p> {
@@ -60,12 +63,23 @@ impl<'p> NativeThreads<'p> {
             machine: process.machine,
             by_tid: threads.map(|native| (u64::from(native.tid), native)).collect(),
             by_pointer,
+            ranges: OnceCell::new(),
         }
     }
 
     /// The thread with that native id.
     pub fn by_tid(&self, tid: u64) -> Option<&'p NativeThread> {
         self.by_tid.get(&tid).copied()
+    }
+
+    /// The thread that has `at` in the used part of its stack.
+    pub fn by_stack(&self, at: Address) -> Option<&'p NativeThread> {
+        let ranges = self.ranges.get_or_init(|| self.memory.ranges());
+        let index = ranges.partition_point(|range| range.start <= at).checked_sub(1)?;
+        let stack = ranges.get(index).filter(|range| range.contains(at))?;
+        let pointers = self.by_tid.values().filter_map(|&native| Some((native.stack_pointer?, native)));
+        let below = pointers.filter(|(pointer, _)| stack.contains(*pointer) && *pointer <= at);
+        below.max_by_key(|(pointer, _)| *pointer).map(|(_, native)| native)
     }
 
     /// The thread in which `pthread_self()` gives `handle`. By the thread pointer; where the dump does not tell thread

@@ -9,6 +9,7 @@ pub(crate) fn value(type_name: &str, repr: &str) -> Value {
         repr: repr.into(),
         address: None,
         truncated: false,
+        redacted: false,
         note: None,
         children: Vec::new(),
     }
@@ -125,6 +126,7 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
         tasks: None,
         generators: None,
         greenlets: None,
+        redacted: None,
         diagnosis: Diagnosis {
             summary: "python3 (pid 4711) died of SIGSEGV in app.py line 3, in f".into(),
             category: "crash".into(),

@@ -68,7 +68,12 @@ fn header<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
     for (index, other) in report.other_pythons.iter().enumerate() {
         python(p, other, Some(index + 2))?;
     }
-    source(p, &report.source)
+    source(p, &report.source)?;
+    match report.redacted {
+        Some(0) => field(p, "Redacted", "nothing looked like a secret"),
+        Some(count) => field(p, "Redacted", &format!("{count} values that look like secrets are not shown")),
+        None => Ok(()),
+    }
 }
 
 /// Prints one line of a header; `name` is padded to line up with the others.

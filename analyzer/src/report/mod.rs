@@ -12,6 +12,10 @@ use crate::addr::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// The name and version of the contract that [`Report`] follows.
 pub const SCHEMA: &str = "pycore.report/1";
 
@@ -44,6 +48,9 @@ pub struct Report {
     pub greenlets: Option<Vec<Greenlet>>,
     /// Why the process died or hangs, as far as it can be told.
     pub diagnosis: Diagnosis,
+    /// With `--redact`, how many values were hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<usize>,
     /// What was wanted and could not be read.
     pub gaps: Vec<Gap>,
     /// What the reader should know before trusting the report.
@@ -331,6 +338,9 @@ pub struct Value {
     pub address: Option<Address>,
     /// Whether a limit (`--depth`, `--max-items`, `--max-string`) cut the repr or the children.
     pub truncated: bool,
+    /// Whether `--redact` hid something in the repr.
+    #[serde(skip_serializing_if = "is_false")]
+    pub redacted: bool,
     /// Why the repr is not what Python would print: a `__repr__` that is code, memory that is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -382,6 +392,9 @@ pub struct Exception {
     pub address: Address,
     /// `__notes__`.
     pub notes: Vec<String>,
+    /// Whether `--redact` hid something in the message or the notes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub redacted: bool,
     /// Outermost first, as Python prints it.
     pub traceback: Vec<Frame>,
     /// `__cause__`.
@@ -406,6 +419,7 @@ impl Exception {
             message: None,
             address,
             notes: Vec::new(),
+            redacted: false,
             traceback: Vec::new(),
             cause: None,
             context: None,

@@ -58,6 +58,18 @@ fn by_symbol(memory: &dyn Memory, module: &Module) -> Option<Candidate> {
     Some(candidate(memory, module, address, "symbol", "dynamic symbol _PyRuntime"))
 }
 
+/// Whether a library is named like Python's, has none of `runtimes` in its data and does not tell by a symbol where its
+/// own is, as where its file is not at hand: then there may be one that is not known.
+pub(super) fn has_mute_library(dump: &Dump, memory: &dyn Memory, runtimes: &[Address]) -> bool {
+    let data = module_data(dump, memory);
+    dump.process().modules.iter().enumerate().any(|(index, module)| {
+        let own = |at: &Address| data.iter().any(|(range, of)| *of == Some(index) && range.contains(*at));
+        module.file_name().starts_with("libpython")
+            && !runtimes.iter().any(own)
+            && by_symbol(memory, module).is_none()
+    })
+}
+
 /// By cookie in the writable data of modules: `_PyRuntime` begins with `_Py_DebugOffsets` from 3.13 on.
 pub(super) fn by_cookie(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
     let wanted = Wanted::new(vec![u64::from_le_bytes(DEBUG_COOKIE)]);
@@ -89,11 +101,18 @@ pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
         ("_PyThreadState_Current", "a CPython older than 3.7 that no table fits"),
         ("pypy_execute_source", "PyPy"),
     ];
-    dump.process().modules.iter().find_map(|module| {
+    let modules = &dump.process().modules;
+    let by_symbol = modules.iter().find_map(|module| {
         let sign = SIGNS.iter().find(|(symbol, _)| {
             symbols::dynamic_symbol(memory, module, symbol).is_ok_and(|address| address.is_some())
         });
         sign.map(|(_, what)| format!("{what} in {}", module.path))
+    });
+    // Where the file is not at hand, its name is all there is.
+    let is_pypy =
+        |module: &&Module| ["pypy", "libpypy"].iter().any(|name| module.file_name().starts_with(name));
+    by_symbol.or_else(|| {
+        modules.iter().find(is_pypy).map(|module| format!("PyPy, by the name of {}", module.path))
     })
 }
 

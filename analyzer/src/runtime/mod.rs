@@ -91,7 +91,7 @@ pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Re
     if search.found.is_empty() {
         search.try_all(locate::by_symbol_and_file(dump, memory));
     }
-    if search.found.is_empty() {
+    if search.found.is_empty() || locate::has_mute_library(dump, memory, &search.places_of_runtimes()) {
         search.by_threads(&whole);
     }
     search.complete(&whole);
@@ -189,11 +189,17 @@ impl Search<'_> {
         }
     }
 
-    /// Takes, of what `find` finds by each layout, what fits best.
+    /// Where `_PyRuntime` lies in those found so far.
+    fn places_of_runtimes(&self) -> Vec<Address> {
+        self.found.iter().filter_map(|runtime| runtime.roots.runtime).collect()
+    }
+
+    /// Adds, of what `find` finds by each layout, what fits best and is not known.
     fn try_layouts(&mut self, find: impl Fn(&Inspector<'_>) -> Vec<Roots>) {
         let process = self.dump.process();
         let hint = locate::version_in_names(self.dump);
         let mut best: Vec<Runtime> = Vec::new();
+        let known = std::mem::take(&mut self.found);
         for entry in self.registry.entries() {
             let Ok(layout) = entry.layout() else { continue };
             let inspector = Inspector::new(self.memory, layout);
@@ -203,6 +209,9 @@ impl Search<'_> {
                 debug!("{roots:?} by layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
                 if let Some(failure) = &fit.failure {
                     debug!("not used: {failure}");
+                    continue;
+                }
+                if known.iter().any(|known| !known.fit.threads.is_disjoint(&fit.threads)) {
                     continue;
                 }
                 let mut evidence = vec![found_by_thread(&inspector, &roots, process)];
@@ -217,7 +226,8 @@ impl Search<'_> {
         if best.iter().any(|runtime| runtime.fit.version.is_some()) {
             best.retain(|runtime| runtime.fit.version.is_some() || runtime.fit.passed == runtime.fit.made);
         }
-        self.found = best;
+        self.found = known;
+        self.found.append(&mut best);
     }
 
     /// Adds the thread states that lists did not lead to, as these could not be followed to their ends.

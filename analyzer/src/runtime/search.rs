@@ -83,7 +83,7 @@ pub(super) fn runtimes(dump: &Dump, inspector: &Inspector<'_>, places: &[Address
     let mut interpreters = interpreters(inspector, places);
     let mut found = Vec::new();
     while let Some(&first) = interpreters.first() {
-        let runtime = runtime_of(dump, inspector, first);
+        let runtime = runtime_of(dump, inspector, first, &interpreters);
         let roots = match runtime {
             Some(_) => Roots { runtime, ..Roots::default() },
             // Each leads to the older ones; those that another leads to need no mention.
@@ -142,9 +142,14 @@ fn thread_states<'p>(layout: &Layout, places: &'p [Address]) -> impl Iterator<It
     places.iter().filter_map(move |place| Some(place.sub(offset?)))
 }
 
-/// `_PyRuntime`, by the interpreter's pointer to it (from 3.10), else by the place in a module's data that leads to the
-/// interpreter as the head of a runtime's list does.
-fn runtime_of(dump: &Dump, inspector: &Inspector<'_>, interpreter: Address) -> Option<Address> {
+/// `_PyRuntime`, by the interpreter's pointer to it (from 3.10), else by the place in a module's data that has one of
+/// `known` as the head of its list or as its main interpreter, and leads to the interpreter.
+fn runtime_of(
+    dump: &Dump,
+    inspector: &Inspector<'_>,
+    interpreter: Address,
+    known: &[Address],
+) -> Option<Address> {
     let layout = &inspector.layout.structs;
     let leads_back = |runtime: &Address| {
         let (states, _) = interpreter_states(inspector, &Roots::of_runtime(*runtime));
@@ -155,15 +160,17 @@ fn runtime_of(dump: &Dump, inspector: &Inspector<'_>, interpreter: Address) -> O
     if layout.PyInterpreterState.runtime.exists() {
         return inspector.pointer(interpreter, layout.PyInterpreterState.runtime).ok().filter(leads_back);
     }
-    let offset = u64::from(layout.PyRuntimeState.interpreters_head.place?.offset);
+    let fields = [layout.PyRuntimeState.interpreters_head, layout.PyRuntimeState.interpreters_main];
+    let offsets = fields.map(|field| field.place.map(|place| u64::from(place.offset)));
     let memory = dump.memory();
     let memory: &dyn Memory = &memory;
-    let wanted = Wanted::new(vec![interpreter.0])?;
+    let wanted = Wanted::new(known.iter().map(|known| known.0).collect())?;
     let mut places = Vec::new();
     for (range, _) in module_data(dump, memory) {
         words::find(memory, range, &wanted, MAX_PLACES, &mut places);
     }
-    places.into_iter().map(|place| place.sub(offset)).find(leads_back)
+    let starts = |place: Address| offsets.into_iter().flatten().map(move |offset| place.sub(offset));
+    places.into_iter().flat_map(starts).find(leads_back)
 }
 
 /// Writable data of modules, `.bss` included, with the index of the module in the process's list; all writable memory

@@ -106,7 +106,11 @@ pub fn python_threads(
     for state in states {
         let interpreter = InterpreterFacts::new(stacks.inspector, state, roots);
         for thread in &state.threads {
-            threads.push(python_thread(stacks, &interpreter, thread, native_of(&natives, thread), process));
+            let runner = runner(stacks.inspector, &natives, thread);
+            let native = runner.or_else(|| native_of(&natives, thread));
+            let own = runner.and_then(|native| natives.pthreads(native).first().copied());
+            let ident = own.map_or(thread.thread_id, |pthread| pthread.0);
+            threads.push(python_thread(stacks, &interpreter, thread, (ident, native), process));
         }
     }
     threads
@@ -155,11 +159,12 @@ impl InterpreterFacts {
     }
 }
 
+/// `ident`: what `pthread_self()` gives in the thread that runs it.
 fn python_thread(
     stacks: &Stacks<'_, '_>,
     interpreter: &InterpreterFacts,
     thread: &ThreadState,
-    native: Option<&NativeThread>,
+    (ident, native): (u64, Option<&NativeThread>),
     process: &ProcessInfo,
 ) -> Thread {
     let own_id = thread.native_thread_id.and_then(|id| u32::try_from(id).ok()).filter(|&id| id != 0);
@@ -168,13 +173,13 @@ fn python_thread(
     let (raw, frames) = python_frames(stacks, thread);
     Thread {
         tid,
-        name: interpreter.names.get(&thread.thread_id).cloned(),
+        name: interpreter.names.get(&ident).cloned(),
         runtime: None,
         interpreter: interpreter.id,
         crashed: tid.is_some() && tid == process.crashed_tid,
         // Linux names a process after its first thread, which is the one that starts Python in most programs.
         main: match interpreter.main_thread {
-            Some(id) => id == thread.thread_id,
+            Some(id) => id == ident,
             None => tid.is_some() && tid == process.pid,
         },
         holds_gil,
@@ -203,6 +208,19 @@ fn python_thread(
 pub(crate) fn native_of<'p>(natives: &NativeThreads<'p>, thread: &ThreadState) -> Option<&'p NativeThread> {
     let by_tid = thread.native_thread_id.and_then(|id| natives.by_tid(id));
     by_tid.or_else(|| natives.by_pthread(Address(thread.thread_id)))
+}
+
+/// The native thread that runs a thread state that another made, and whose ids it has: so run sub-interpreters of
+/// `_xxsubinterpreters` in 3.12 (`_run_script_in_interpreter`, Modules/_xxsubinterpretersmodule.c). In the versions that
+/// have it, `cframe` points into the C stack of the running thread, or into the thread state where nothing runs.
+fn runner<'p>(
+    inspector: &Inspector<'_>,
+    natives: &NativeThreads<'p>,
+    thread: &ThreadState,
+) -> Option<&'p NativeThread> {
+    let cframe = inspector.pointer(thread.address, inspector.layout.structs.PyThreadState.cframe).ok()?;
+    let native = natives.by_stack(cframe)?;
+    native_of(natives, thread).is_none_or(|own| own.tid != native.tid).then_some(native)
 }
 
 fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame>, Vec<Frame>) {

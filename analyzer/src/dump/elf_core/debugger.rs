@@ -4,7 +4,7 @@
 use super::headers::Segment;
 use super::{AT_EXECFN, ElfCore, dumped_region, loaded};
 use crate::addr::Address;
-use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Regions};
+use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Regions, Touched};
 use crate::process::image::Image;
 use crate::process::{NativeThread, ProcessInfo};
 use std::collections::BTreeSet;
@@ -20,8 +20,13 @@ const AROUND_THREAD_POINTER: u64 = 4096;
 /// The writable data of a file are kept whole up to this size, in bytes: libc's and the loader's are much smaller.
 const MODULE_DATA: u64 = 256 << 10;
 
-/// The pages of the core `data` that gdb needs to list files and threads and to unwind their stacks.
-pub(in crate::dump) fn pages(core: &ElfCore, process: &ProcessInfo, data: &[u8]) -> BTreeSet<Address> {
+/// The pages of the core `data` that gdb needs to list files and threads and to unwind their stacks, and the bytes of the
+/// files' headers and of the loader's list of them.
+pub(in crate::dump) fn pages(
+    core: &ElfCore,
+    process: &ProcessInfo,
+    data: &[u8],
+) -> (BTreeSet<Address>, Touched) {
     let segments = &core.headers.segments;
     let dumped = Regions::new(segments.iter().map(|segment| dumped_region(segment, data)).collect());
     let memory = RecordingMemory::new(&dumped);
@@ -31,7 +36,8 @@ pub(in crate::dump) fn pages(core: &ElfCore, process: &ProcessInfo, data: &[u8])
         }
     }
     loaded::follow_link_maps(&memory, process.modules.iter().map(|module| module.base));
-    let mut pages = memory.pages().into_iter().collect::<BTreeSet<_>>();
+    let touched = memory.touched();
+    let mut pages = touched.pages().into_iter().collect::<BTreeSet<_>>();
     let modules_data =
         segments.iter().filter(|segment| segment.writable && segment.memory_size <= MODULE_DATA);
     for segment in modules_data {
@@ -55,7 +61,7 @@ pub(in crate::dump) fn pages(core: &ElfCore, process: &ProcessInfo, data: &[u8])
         add(&mut pages, range);
     }
     pages.retain(|page| dumped.read(*page, &mut [0]).is_ok());
-    pages
+    (pages, touched)
 }
 
 /// The stack of a thread in use and what lies around its thread pointer. A thread in a signal handler may be on another

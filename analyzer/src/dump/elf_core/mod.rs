@@ -18,7 +18,7 @@ pub(super) use write::write;
 
 use super::error::OpenProblem;
 use crate::addr::Address;
-use crate::memory::{Backing, FaultCause, Memory, Range, RecordingMemory, Region, Regions};
+use crate::memory::{Backing, FaultCause, Memory, Range, RecordingMemory, Region, Regions, Touched};
 use crate::process::{Module, ProcessInfo};
 use notes::Notes;
 
@@ -44,8 +44,8 @@ pub(super) struct ElfCore {
     pub(super) main_known: bool,
     /// The auxiliary vector, by `AT_*`.
     pub(super) auxiliary: Vec<(u64, u64)>,
-    /// The pages of memory that had to be read to learn all this.
-    pub(super) pages_read: Vec<Address>,
+    /// The bytes of memory that had to be read to learn all this.
+    pub(super) touched: Touched,
 }
 
 /// Reads an ELF core, `data`.
@@ -66,6 +66,12 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
         notes.files = loaded.files;
         in_main_program.extend(loaded.main.map(|main| main.0));
     }
+    if notes.redacted {
+        warnings.push(
+            "the dump was made by `pycore shrink --redact`: secrets are overwritten, and what its report did not need is zero"
+                .to_owned(),
+        );
+    }
     let modules = modules::list(&notes.files, &headers.segments, &memory, &in_main_program);
     if modules.cut {
         warnings.push(format!("only the first {} modules were told apart", modules.modules.len()));
@@ -76,7 +82,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let main = modules.modules.first().filter(|_| modules.main_known);
     let executable = executable(&memory, &notes, main);
     let command_line = command_line(&memory, &notes, &mut warnings);
-    let pages_read = memory.pages();
+    let touched = memory.touched();
     let process = ProcessInfo {
         machine: headers.machine.machine,
         pid: notes.pid,
@@ -95,7 +101,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
         module_paths: modules.paths,
         main_known: modules.main_known,
         auxiliary: notes.auxiliary,
-        pages_read,
+        touched,
     };
     Ok((core, process))
 }

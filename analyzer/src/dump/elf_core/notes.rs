@@ -49,6 +49,8 @@ pub(super) struct Notes {
     pub(super) files: Vec<FileMapping>,
     /// Whether there was an `NT_FILE`.
     pub(super) has_files: bool,
+    /// Whether `pycore shrink --redact` wrote the core.
+    pub(super) redacted: bool,
     /// What was odd.
     pub(super) warnings: Vec<String>,
 }
@@ -58,6 +60,32 @@ impl Notes {
     pub(super) fn auxiliary_value(&self, key: u64) -> Option<u64> {
         self.auxiliary.iter().find(|(found, _)| *found == key).map(|(_, value)| *value)
     }
+}
+
+/// The name of our own notes.
+const OWN_NAME: &[u8] = b"pycore";
+/// What a note of ours says of a core whose secrets were overwritten.
+const REDACTED: &[u8] = b"redacted";
+/// The note that says so, as it lies in a core: sizes of name and description, type 1, both padded.
+pub(super) const REDACTED_NOTE: &[u8] = b"\x07\0\0\0\x08\0\0\0\x01\0\0\0pycore\0\0redacted";
+/// What its parts are padded to, in bytes.
+pub(super) const REDACTED_NOTE_ALIGNMENT: u64 = 4;
+
+/// The bytes of notes with zeros for the registers that hold pieces of strings while those are copied or compared.
+pub(super) fn without_vector_registers(segment: &NoteSegment, data: &[u8]) -> Vec<u8> {
+    /// Linux `include/uapi/linux/elf.h`.
+    const NT_ARM_SVE: u32 = 0x405;
+    let bytes = segment.bytes(data);
+    let mut cleared = bytes.to_vec();
+    let notes = NoteIterator::<FileHeader64<LE>>::new(LE, segment.align, bytes).into_iter().flatten();
+    for note in notes.take(MAX_NOTES).map_while(Result::ok) {
+        let kind = note.n_type(LE);
+        if [elf::NT_FPREGSET, elf::NT_PRXFPREG, elf::NT_X86_XSTATE].contains(&kind) || kind.0 == NT_ARM_SVE {
+            let start = note.desc().as_ptr().addr() - bytes.as_ptr().addr();
+            cleared.get_mut(start..start + note.desc().len()).unwrap_or_default().fill(0);
+        }
+    }
+    cleared
 }
 
 /// Reads all notes of a core, `data`; what a truncated file does not hold is missing.
@@ -108,6 +136,7 @@ impl Reader {
     }
 
     fn add(&mut self, facts: &Facts, name: &[u8], kind: elf::NoteType, description: &[u8]) {
+        self.notes.redacted |= name == OWN_NAME && description == REDACTED;
         let known = match kind {
             _ if name == machine::NT_OWNER && facts.thread_pointer_note == Some(kind) => {
                 self.add_thread_pointer(description)

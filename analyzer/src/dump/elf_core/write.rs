@@ -1,11 +1,14 @@
 //! Writing a smaller core: the same process, with only some of its pages.
 
 use super::headers::Headers;
+use super::notes;
 use crate::addr::Address;
+use crate::dump::Overwrite;
 use crate::memory::{Memory, PAGE_SIZE, Range};
 use object::elf::{self, FileHeader64, Ident, ProgramFlags, ProgramHeader64, ProgramType, SectionHeader64};
 use object::pod::bytes_of;
 use object::{LittleEndian as LE, U16, U32, U64};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Bytes of memory to write, from one address on.
@@ -25,19 +28,34 @@ pub struct Written {
 }
 
 /// Writes a core with the headers, notes and mappings of the core `data`, and of its memory only `pages`, read from
-/// `memory`, which may have them from elsewhere than `data`. Ranges that have none are still there, without bytes.
+/// `memory`, which may have them from elsewhere than `data`. Ranges that have none are still there, without bytes. With
+/// `redact`, the notes pass through it, without the registers that copies of strings may lie in, and are marked.
 pub(in crate::dump) fn write(
     headers: &Headers,
     data: &[u8],
     memory: &dyn Memory,
     pages: &[Address],
+    redact: Option<Overwrite<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
     let (runs, written) = readable_runs(memory, pages);
     let loads = lay_out(&all_ranges(headers, memory), &runs);
-    let mut notes = headers.notes.iter().map(|notes| (notes.bytes(data), notes.align)).collect::<Vec<_>>();
-    if notes.is_empty() {
-        notes.push((&[], NOTE_ALIGNMENT));
+    let mut notes = headers
+        .notes
+        .iter()
+        .map(|segment| match redact {
+            Some(redact) => {
+                let mut bytes = notes::without_vector_registers(segment, data);
+                redact(&mut bytes);
+                (Cow::Owned(bytes), segment.align)
+            }
+            None => (Cow::Borrowed(segment.bytes(data)), segment.align),
+        })
+        .collect::<Vec<_>>();
+    if redact.is_some() {
+        notes.push((Cow::Borrowed(notes::REDACTED_NOTE), notes::REDACTED_NOTE_ALIGNMENT));
+    } else if notes.is_empty() {
+        notes.push((Cow::Borrowed(&[]), NOTE_ALIGNMENT));
     }
     let count = notes.len() + loads.len();
     let in_section = u16::try_from(count).ok().filter(|&count| count < elf::PN_XNUM).is_none();

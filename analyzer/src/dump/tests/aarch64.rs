@@ -108,7 +108,7 @@ fn a_smaller_core_is_of_the_same_machine() {
     let dump = open_core(&arm_core());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.core");
-    into_new_file(&path, |out| dump.write_smaller(out, &dump.memory(), &[Address(HEAP)])).unwrap();
+    into_new_file(&path, |out| dump.write_smaller(out, &dump.memory(), &[Address(HEAP)], None)).unwrap();
     let smaller = Dump::open(&path, FileSearch::default()).unwrap();
     assert_eq!(smaller.process().machine, Machine::Aarch64);
     assert_eq!(format!("{:?}", smaller.process().threads), format!("{:?}", dump.process().threads));

@@ -5,7 +5,8 @@ use super::*;
 
 /// Writes a smaller core to `path`, packed as its name says.
 fn write(dump: &Dump, path: &Path, pages: &[Address]) -> Written {
-    let body = |out: &mut dyn Write| dump.write_smaller(out, &dump.memory(), pages);
+    let pages = [pages, &dump.always_kept().0].concat();
+    let body = |out: &mut dyn Write| dump.write_smaller(out, &dump.memory(), &pages, None);
     into_new_file(path, |out| pack(Packer::by_name(path), None, out, body)).unwrap()
 }
 
@@ -30,7 +31,7 @@ fn a_smaller_core_says_the_same_and_needs_no_other_file() {
     recording.read(Address(HEAP + PAGE + 8), &mut [0; 8]).unwrap();
     recording.read(Address(LIBRARY + 3 * PAGE + 2996), &mut [0; 8]).unwrap();
     let unreadable = Address(0x1000);
-    let mut pages = recording.pages();
+    let mut pages = recording.touched().pages();
     pages.push(unreadable);
 
     let names = ["small.core", "small.core.zst", "small.lz4", "small.xz", "small.gz"];

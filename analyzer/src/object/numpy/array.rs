@@ -290,6 +290,7 @@ impl Walk<'_, '_> {
             repr: decoded.repr,
             address: None,
             truncated: decoded.truncated,
+            redacted: false,
             note: decoded.note,
             children: decoded.children,
         })
