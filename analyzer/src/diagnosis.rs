@@ -126,8 +126,8 @@ fn gil(report: &Report) -> Option<String> {
     if interpreters.clone().any(|interpreter| interpreter.gil_enabled == Some(false)) {
         let states = || report.threads.iter().filter_map(|thread| thread.attachment);
         let attached = states().filter(|&state| state == Attachment::Attached).count();
-        let could = format!("{attached} of {} threads could run Python code at once", states().count());
-        return Some(format!("free-threaded, without a GIL: {could}"));
+        let all = states().count();
+        return Some(format!("no GIL (free-threaded); attached to the interpreter: {attached} of {all} threads"));
     }
     let holder = report.threads.iter().find(|thread| thread.holds_gil == Some(true));
     let waiting = report.threads.iter().filter(|thread| thread.waiting_for_gil == Some(true)).count();

@@ -175,6 +175,7 @@ schema! {
         tstate_head = "threads.head" | "tstate_head",
         threads_main = "threads.main",
         gc_collecting = "gc.collecting",
+        gc_frame = "gc.frame",
         gc_generations = "gc.generations",
         gc_young = "gc.young",
         gc_old = "gc.old",

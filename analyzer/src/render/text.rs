@@ -497,6 +497,24 @@ Warning: the file ends early
         );
     }
 
+    #[test]
+    fn free_threaded_builds_show_who_is_attached_and_whether_there_is_a_gil_nevertheless() {
+        let mut attached = thread(1, Vec::new());
+        attached.attachment = Some(Attachment::Attached);
+        let mut detached = thread(2, Vec::new());
+        detached.attachment = Some(Attachment::Detached);
+        let mut report = report(vec![attached, detached]);
+        report.python.as_mut().unwrap().free_threaded = true;
+        report.python.as_mut().unwrap().interpreters[0].gil_enabled = Some(false);
+        let text = shown(&report);
+        assert!(text.contains("Python   3.11.7, free-threaded, found by"), "{text}");
+        assert!(text.contains("Thread 1 (attached)\n") && text.contains("Thread 2\n"), "{text}");
+
+        report.python.as_mut().unwrap().interpreters[0].gil_enabled = Some(true);
+        let text = shown(&report);
+        assert!(text.contains("3.11.7, free-threaded with the GIL enabled, found by"), "{text}");
+    }
+
     /// Every string of a report that could come out of a dump, hostile; only a message, a note and an array's repr
     /// may have several lines, as Python prints them.
     #[test]

@@ -11,9 +11,16 @@ use std::ops::Range;
 const MAX_INTERPRETERS: usize = 10_000;
 const MAX_THREADS: usize = 100_000;
 
-/// `_Py_THREAD_DETACHED` and its neighbours, Include/internal/pycore_pystate.h.
-const ATTACHMENTS: [Attachment; 4] =
-    [Attachment::Detached, Attachment::Attached, Attachment::Suspended, Attachment::ShuttingDown];
+/// `_Py_THREAD_DETACHED` and its neighbours, Include/internal/pycore_pystate.h; the last two, of threads that wait to be
+/// attached again, came with 3.15.
+const ATTACHMENTS: [Attachment; 6] = [
+    Attachment::Detached,
+    Attachment::Attached,
+    Attachment::Suspended,
+    Attachment::ShuttingDown,
+    Attachment::Suspended,
+    Attachment::Detached,
+];
 
 /// A `PyThreadState`.
 #[derive(Clone, Debug)]
@@ -352,12 +359,13 @@ pub(crate) enum Collector {
     Nobody,
     /// This thread state.
     Thread(Address),
-    /// One of several that could.
-    OneOfSeveral,
+    /// One of several that could: the one that has this frame, where it is not null.
+    OneOfSeveral(Address),
 }
 
 /// Who runs the cyclic garbage collector of an interpreter: who holds the GIL; in free-threaded builds who has stopped
-/// all others, which the collector does while it looks for garbage but not while it runs finalizers.
+/// all others, which the collector does while it looks for garbage but not while it runs finalizers; from 3.15 the frame
+/// that it began in tells.
 pub(crate) fn collector(
     inspector: &Inspector<'_>,
     roots: &Roots,
@@ -382,5 +390,10 @@ pub(crate) fn collector(
         return Ok(Collector::Thread(only.address));
     }
     let requester = inspector.pointer(interpreter.address, layout.PyInterpreterState.stop_requester)?;
-    Ok(if requester.is_null() { Collector::OneOfSeveral } else { Collector::Thread(requester) })
+    if !requester.is_null() {
+        return Ok(Collector::Thread(requester));
+    }
+    let frame = layout.PyInterpreterState.gc_frame;
+    let frame = if frame.exists() { inspector.pointer(interpreter.address, frame)? } else { Address::NULL };
+    Ok(Collector::OneOfSeveral(frame))
 }

@@ -189,7 +189,10 @@ fn python_thread(
         collecting_garbage: match interpreter.collector {
             Some(Collector::Nobody) => Some(false),
             Some(Collector::Thread(collecting)) => Some(collecting == thread.address),
-            Some(Collector::OneOfSeveral) | None => None,
+            Some(Collector::OneOfSeveral(frame)) => {
+                raw.iter().any(|raw| raw.address == frame).then_some(true)
+            }
+            None => None,
         },
         attachment: attachment(stacks.inspector, thread.address).unwrap_or_else(|error| {
             stacks
