@@ -133,6 +133,8 @@ impl LayoutRegistry {
                 "cpython-3.7-lp64",
                 "cpython-3.6-lp64",
                 "cpython-2.7-lp64",
+                "cpython-3.7d-lp64",
+                "cpython-3.6d-lp64",
                 "cpython-2.7d-lp64",
                 "cpython-3.15-lp64-aarch64",
                 "cpython-3.15t-lp64-aarch64",
@@ -279,6 +281,39 @@ mod tests {
     fn built_in_tables_are_written_as_they_are_in_the_repository() {
         for entry in LayoutRegistry::new().entries() {
             assert_eq!(entry.layout().unwrap().to_yaml(), entry.text, "{}", entry.name);
+        }
+    }
+
+    /// Those of 3.6 and 3.7 come from headers alone; that of 2.7, which comes from an interpreter, is alike.
+    #[test]
+    fn builds_with_trace_refs_have_two_more_pointers_before_each_object_and_nothing_else() {
+        let registry = LayoutRegistry::new();
+        for entry in registry.entries().iter().filter(|entry| entry.target.trace_refs) {
+            let traced = entry.layout().unwrap();
+            let (major, minor) = entry.target.python;
+            let plain = registry.get(&format!("cpython-{major}.{minor}-lp64")).unwrap().layout().unwrap();
+            for spec in STRUCTS {
+                let shifts: Vec<_> = spec
+                    .fields
+                    .iter()
+                    .filter_map(|field| {
+                        let place =
+                            |layout: &Layout| layout.structs.field(spec.name, field.name).unwrap().place;
+                        assert_eq!(
+                            place(traced).is_some(),
+                            place(plain).is_some(),
+                            "{}.{}",
+                            spec.name,
+                            field.name
+                        );
+                        Some(place(traced)?.offset - place(plain)?.offset)
+                    })
+                    .collect();
+                let is_uniform =
+                    shifts.iter().all(|shift| *shift == 16) || shifts.iter().all(|shift| *shift == 0);
+                assert!(is_uniform, "{}: {} {shifts:?}", entry.name, spec.name);
+            }
+            assert_eq!(traced.structs.PyObject.size_of, plain.structs.PyObject.size_of + 16);
         }
     }
 

@@ -134,8 +134,15 @@ impl Walk<'_, '_> {
     /// Follows `PyInterpreterState.next`.
     fn list(&mut self, first: Address) {
         let begin = self.states.len();
+        let mut first_id = 0;
         let mut at = first;
         while !at.is_null() {
+            // A list that was begun further down leads on.
+            let older = self.states.iter().take(begin).find(|state| state.address == at);
+            if let Some(older) = older {
+                first_id = older.id.map_or(0, |id| id + 1);
+                break;
+            }
             if self.states.len() >= MAX_INTERPRETERS || !self.seen.insert(at) {
                 let what = "the list of interpreters does not end".to_owned();
                 self.problems.push(Unreadable::Nonsense { at, what });
@@ -152,7 +159,7 @@ impl Walk<'_, '_> {
         if !self.inspector.layout.structs.PyInterpreterState.id.exists() {
             // The newest comes first.
             for (id, state) in self.states.iter_mut().skip(begin).rev().enumerate() {
-                state.id = Some(id as i64);
+                state.id = Some(first_id + id as i64);
             }
         }
     }
