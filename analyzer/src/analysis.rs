@@ -10,7 +10,7 @@ use crate::process::ProcessInfo;
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
 use crate::runtime::{self, Runtime};
 use crate::source::SourceFiles;
-use crate::stack::{self, Stacks};
+use crate::stack::{self, Stacks, Suspended};
 use log::info;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -25,6 +25,8 @@ pub struct AnalyzeOptions {
     pub layout: Option<PathBuf>,
     /// Whether to read locals.
     pub locals: bool,
+    /// Whether to look for tasks and for generators that no thread executes.
+    pub tasks: bool,
     /// How much of values is shown.
     pub limits: Limits,
     /// Where sources are.
@@ -64,6 +66,9 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
         python: None,
         other_pythons: Vec::new(),
         threads: Vec::new(),
+        tasks: None,
+        generators: None,
+        greenlets: None,
         diagnosis: diagnosis::nothing(),
         gaps: Vec::new(),
         warnings: process.warnings.clone(),
@@ -115,18 +120,32 @@ fn read_pythons(
 ) {
     let mut all: Vec<_> =
         found.iter().map(|found| read_python(memory, process, found, options, report)).collect();
-    all.sort_by_key(|(_, threads)| !threads.iter().any(|thread| thread.crashed && !thread.frames.is_empty()));
+    let died_in = |read: &Read| read.threads.iter().any(|thread| thread.crashed && !thread.frames.is_empty());
+    all.sort_by_key(|read| !died_in(read));
     let several = all.len() > 1;
-    for (index, (python, mut threads)) in all.into_iter().enumerate() {
+    for (index, mut read) in all.into_iter().enumerate() {
         if several {
-            threads.iter_mut().for_each(|thread| thread.runtime = Some(index));
+            read.threads.iter_mut().for_each(|thread| thread.runtime = Some(index));
+            read.suspended.iter_mut().for_each(|suspended| suspended.set_runtime(index));
         }
-        report.threads.append(&mut threads);
+        report.threads.append(&mut read.threads);
+        if let Some(mut suspended) = read.suspended {
+            report.tasks.get_or_insert_default().append(&mut suspended.tasks);
+            report.generators.get_or_insert_default().append(&mut suspended.generators);
+            report.greenlets.get_or_insert_default().append(&mut suspended.greenlets);
+        }
         match &report.python {
-            None => report.python = Some(python),
-            Some(_) => report.other_pythons.push(python),
+            None => report.python = Some(read.python),
+            Some(_) => report.other_pythons.push(read.python),
         }
     }
+}
+
+/// What was read of one runtime.
+struct Read {
+    python: report::Python,
+    threads: Vec<Thread>,
+    suspended: Option<Suspended>,
 }
 
 fn read_python(
@@ -135,7 +154,7 @@ fn read_python(
     found: &Runtime,
     options: &AnalyzeOptions,
     report: &mut Report,
-) -> (report::Python, Vec<Thread>) {
+) -> Read {
     let inspector = Inspector::new(memory, &found.layout);
     let (states, problems) = stack::interpreter_states(&inspector, &found.roots);
     for problem in problems {
@@ -150,6 +169,7 @@ fn read_python(
     let stacks = Stacks::new(&inspector, options.locals.then_some(options.limits));
     stacks.learn(&states);
     let threads = stack::python_threads(&stacks, &states, &found.roots, process);
+    let suspended = options.tasks.then(|| Suspended::read(&stacks, &states, &found.roots, process));
     let python = python(found, stack::interpreters(&stacks, &states, &found.roots));
     let (mut gaps, dropped) = inspector.take_gaps();
     report.gaps.append(&mut gaps);
@@ -157,7 +177,7 @@ fn read_python(
     if dropped > 0 {
         report.warnings.push(format!("{dropped} more gaps are not listed"));
     }
-    (python, threads)
+    Read { python, threads, suspended }
 }
 
 fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Python {

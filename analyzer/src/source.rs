@@ -37,6 +37,16 @@ impl<'a> SourceFiles<'a> {
                     .for_each(|exception| self.fill_exception(exception));
             }
         }
+        for task in report.tasks.iter_mut().flatten() {
+            self.fill_frames(&mut task.stack);
+            task.exception.iter_mut().for_each(|exception| self.fill_exception(exception));
+        }
+        for generator in report.generators.iter_mut().flatten() {
+            self.fill_frames(&mut generator.stack);
+        }
+        for greenlet in report.greenlets.iter_mut().flatten() {
+            self.fill_frames(&mut greenlet.stack);
+        }
         for interpreter in report.python.iter_mut().flat_map(|python| &mut python.interpreters) {
             interpreter.last_exception.iter_mut().for_each(|exception| self.fill_exception(exception));
         }

@@ -7,8 +7,18 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The arguments after which a report is cut nowhere.
-pub const WHOLE: [&str; 9] =
-    ["--format", "json", "--locals", "--depth", "20", "--max-items", "100000", "--max-string", "1000000"];
+pub const WHOLE: [&str; 10] = [
+    "--format",
+    "json",
+    "--locals",
+    "--tasks",
+    "--depth",
+    "20",
+    "--max-items",
+    "100000",
+    "--max-string",
+    "1000000",
+];
 
 /// Runs `pycore analyze` on a core, with `more` arguments, and compares the report with the truth beside it.
 ///

@@ -1,6 +1,7 @@
 //! The comparison of a report with the truth, field by field.
 
 use crate::exceptions::compare_exceptions;
+use crate::suspended::compare_suspended;
 use crate::tally::Tally;
 use crate::truth::{Frame, Thread, Truth};
 use crate::values::compare_value;
@@ -106,6 +107,7 @@ pub fn compare(truth: &Truth, report: &Json) -> Comparison {
     compare_python(c, truth, report);
     compare_threads(c, truth, report);
     compare_exceptions(c, truth, report);
+    compare_suspended(c, truth, report);
     if field(field(report, "diagnosis"), "summary").as_str().is_none_or(str::is_empty) {
         c.differ("diagnosis.summary".to_owned(), "a line", "nothing");
     }

@@ -22,6 +22,9 @@ pub(crate) fn compare_exceptions(c: &mut Comparison, truth: &Truth, report: &Jso
         list(exceptions, "handling").iter().for_each(|one| comparer.note_whole(one));
         comparer.note_whole(field(exceptions, "raising"));
     }
+    for task in list(report, "tasks") {
+        comparer.note_whole(field(task, "exception"));
+    }
     let interpreter = list(field(report, "python"), "interpreters").first().unwrap_or(&Json::Null);
     comparer.note_whole(field(interpreter, "last_exception"));
 
@@ -48,6 +51,12 @@ pub(crate) fn compare_exceptions(c: &mut Comparison, truth: &Truth, report: &Jso
         for (index, address) in handling.iter().enumerate() {
             let one = actual.get(index).unwrap_or(&Json::Null);
             comparer.compare(c, &format!("{path}.exceptions.handling[{index}]"), Some(address), one);
+        }
+    }
+    for task in truth.tasks.iter().flatten() {
+        if let Some(found) = list(report, "tasks").iter().find(|one| *field(one, "address") == task.address) {
+            let path = format!("tasks[{}].exception", task.address);
+            comparer.compare(c, &path, task.exception.as_deref(), field(found, "exception"));
         }
     }
     comparer.compare(

@@ -7,6 +7,7 @@ pub mod cores;
 pub mod exceptions;
 pub mod program;
 pub mod random;
+pub(crate) mod suspended;
 pub mod synthetic;
 pub mod tally;
 pub mod truth;

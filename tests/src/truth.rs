@@ -21,6 +21,12 @@ pub struct Truth {
     pub crashed_tid: Option<u32>,
     /// All threads, native ones too, by tid.
     pub threads: Vec<Thread>,
+    /// All tasks of asyncio, where the program wrote them down.
+    pub tasks: Option<Vec<Task>>,
+    /// The generators that no thread executes and no task awaits, where the program wrote them down.
+    pub generators: Option<Vec<Generator>>,
+    /// The greenlets, where the program wrote them down.
+    pub greenlets: Option<Vec<Greenlet>>,
     /// `sys.last_exc`: a key of [`Truth::exceptions`].
     pub last_exception: Option<String>,
     /// All exceptions that are mentioned, by address.
@@ -100,6 +106,84 @@ pub struct Frame {
     pub namespace: bool,
     /// By name; a module's are its globals.
     pub locals: BTreeMap<String, Value>,
+}
+
+/// A task of asyncio.
+#[derive(Debug, Deserialize)]
+pub struct Task {
+    /// `id()`.
+    pub address: String,
+    /// The type's qualified name.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// `get_name()`, from 3.8 on.
+    pub name: Option<String>,
+    /// `_state` in lower case.
+    pub state: String,
+    /// Whether it is its loop's current task.
+    pub running: bool,
+    /// `_must_cancel`.
+    pub must_cancel: bool,
+    /// `cancelling()`, from 3.11 on.
+    pub cancel_requests: Option<u64>,
+    /// The `__qualname__` of its coroutine.
+    pub coroutine: Option<String>,
+    /// `id()` of its event loop.
+    #[serde(rename = "loop")]
+    pub event_loop: String,
+    /// The native id of the thread that runs its event loop.
+    pub thread: Option<u32>,
+    /// Outermost first.
+    pub frames: Vec<Frame>,
+    /// `id()` of `_fut_waiter`.
+    pub waiter: Option<String>,
+    /// The other tasks that it awaits.
+    pub awaits: Vec<String>,
+    /// The tasks that await it.
+    pub awaited_by: Vec<String>,
+    /// What it ended with: a key of [`Truth::exceptions`].
+    pub exception: Option<String>,
+    /// What it returned.
+    pub result: Option<Value>,
+}
+
+/// A generator, coroutine or asynchronous generator.
+#[derive(Debug, Deserialize)]
+pub struct Generator {
+    /// `id()`.
+    pub address: String,
+    /// `generator`, `coroutine` or `async_generator`.
+    pub kind: String,
+    /// `__qualname__`.
+    pub name: String,
+    /// `created`, `suspended` or `running`.
+    pub state: String,
+    /// Outermost first: its own and those of what it delegates to.
+    pub frames: Vec<Frame>,
+    /// `id()` of what it delegates to.
+    pub delegate: Option<String>,
+}
+
+/// A greenlet.
+#[derive(Debug, Deserialize)]
+pub struct Greenlet {
+    /// `id()`.
+    pub address: String,
+    /// The type's qualified name.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Its attribute `name`, or gevent's name where it was asked for.
+    pub name: Option<String>,
+    /// `unstarted`, `suspended`, `running` or `dead`.
+    pub state: String,
+    /// Whether its thread began with it.
+    pub main: bool,
+    /// `id()` of its parent.
+    pub parent: Option<String>,
+    /// The native id of its thread.
+    pub thread: Option<u32>,
+    /// Outermost first.
+    pub frames: Vec<Frame>,
 }
 
 /// An object.

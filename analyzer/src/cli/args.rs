@@ -17,6 +17,7 @@ Examples:
 const ANALYZE_EXAMPLES: &str = "\
 Examples:
   pycore analyze core.4711
+  pycore analyze core.4711 --tasks
   pycore analyze core.4711 --locals --depth 5 --source-root ~/src/app
   pycore analyze core.4711 --sysroot ./image-of-the-container
   pycore analyze core.4711 --exe ./python3.11 --lib-path ./libs
@@ -105,6 +106,11 @@ pub(super) struct AnalyzeArgs {
 
     #[command(flatten)]
     pub(super) values: ValueArgs,
+
+    /// Also show what threads do not: the tasks of asyncio's event loops and who awaits whom, suspended generators,
+    /// coroutines never awaited
+    #[arg(long)]
+    pub(super) tasks: bool,
 
     /// Where to look for the source files named in frames, to show their lines [repeatable]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]

@@ -17,6 +17,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
     let values = &args.values;
     Ok(AnalyzeOptions {
         locals: values.locals,
+        tasks: args.tasks,
         limits: Limits {
             depth: usize::from(values.depth),
             max_items: values.max_items as usize,
@@ -67,6 +68,7 @@ fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
         },
         layout: input.layout.clone(),
         locals: false,
+        tasks: false,
         limits: Limits { depth: 0, max_items: 0, max_string: 0 },
         source_root: Vec::new(),
     })

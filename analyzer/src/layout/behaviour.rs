@@ -13,6 +13,21 @@ pub enum SplitOrder {
     BehindValues,
 }
 
+/// How far the frame of a generator has come: `enum _framestate`, Include/internal/pycore_frame.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameState {
+    /// It was not started.
+    Created,
+    /// It waits at a `yield`; before 3.13 perhaps at one of a `yield from` or `await`.
+    Suspended,
+    /// It waits at a `yield from` or `await`, from 3.13.
+    Delegating,
+    /// It is being executed.
+    Executing,
+    /// It ended.
+    Finished,
+}
+
 impl Layout {
     fn since(&self, minor: u8) -> bool {
         self.python >= (3, minor)
@@ -84,6 +99,32 @@ impl Layout {
     /// How many bytes `tb_lasti` counts by: as `f_lasti` in 3.10, single bytes before and after.
     pub fn bytes_per_traceback_lasti(&self) -> i64 {
         if self.since(11) { 1 } else { self.bytes_per_lasti() }
+    }
+
+    /// What a number in `gi_frame_state` (in `f_state` of 3.10) means.
+    pub fn frame_state(&self, number: i64) -> FrameState {
+        // From 3.13 on a state tells delegation apart, 3.15 counts from 0.
+        let (created, suspended, delegating, executing) = if self.since(15) {
+            (0, 1, 2..=3, 4)
+        } else if self.since(13) {
+            (-3, -2, -1..=-1, 0)
+        } else {
+            #[expect(clippy::reversed_empty_ranges, reason = "no number means it")]
+            (-2, -1, 1..=0, 0)
+        };
+        match number {
+            number if number == created => FrameState::Created,
+            number if number == suspended => FrameState::Suspended,
+            number if delegating.contains(&number) => FrameState::Delegating,
+            number if number == executing => FrameState::Executing,
+            _ => FrameState::Finished,
+        }
+    }
+
+    /// How many places below the end of a suspended frame's value stack what it delegates to lies: `_PyGen_yf`,
+    /// Objects/genobject.c. From 3.15 on an index is above it.
+    pub fn delegate_depth(&self) -> u64 {
+        if self.since(15) { 2 } else { 1 }
     }
 
     /// Whether `repr` of an `OrderedDict` shows a dict instead of a list of pairs.

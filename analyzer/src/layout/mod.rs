@@ -13,7 +13,7 @@ mod static_types;
 mod table;
 mod yaml;
 
-pub use behaviour::SplitOrder;
+pub use behaviour::{FrameState, SplitOrder};
 pub use capability::{
     DictModel, FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,
     StrModel, VariablesModel,

@@ -54,6 +54,13 @@ impl PackageLayout {
         serde_yaml::from_str(text).map_err(|source| TableError::Invalid { origin: origin.to_owned(), source })
     }
 
+    /// Whether it was extracted from a build for that version of Python: the structs of some packages hold structs of
+    /// CPython's.
+    pub fn is_of_python(&self, (major, minor): (u8, u8)) -> bool {
+        let of = format!("{major}.{minor}.");
+        self.provenance.iter().any(|provenance| provenance.python.starts_with(&of))
+    }
+
     /// The table as text that [`PackageLayout::from_yaml`] reads.
     pub fn to_yaml(&self) -> String {
         let mut yaml = format!(

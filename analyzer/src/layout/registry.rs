@@ -153,6 +153,25 @@ impl LayoutRegistry {
                 "numpy": "numpy-1-lp64",
                 "mimalloc": "mimalloc-2.5-lp64",
                 "mimalloc": "mimalloc-2.1-lp64",
+                "greenlet": "greenlet-3.5-py3.13-lp64",
+                "greenlet": "greenlet-3.1-py3.13-lp64",
+                "greenlet": "greenlet-3.1-py3.12-lp64",
+                "greenlet": "greenlet-3.1-py3.11-lp64",
+                "greenlet": "greenlet-3.1-py3.10-lp64",
+                "greenlet": "greenlet-3.1-py3.9-lp64",
+                "greenlet": "greenlet-3.1-py3.8-lp64",
+                "greenlet": "greenlet-3.1-py3.7-lp64",
+                "greenlet": "greenlet-3.0-py3.12-lp64",
+                "greenlet": "greenlet-2.0-py3.11-lp64",
+                "greenlet": "greenlet-2.0-py3.10-lp64",
+                "greenlet": "greenlet-2.0-py3.9-lp64",
+                "greenlet": "greenlet-2.0-py3.8-lp64",
+                "greenlet": "greenlet-2.0-py3.7-lp64",
+                "greenlet": "greenlet-1.1-py3.11-lp64",
+                "greenlet": "greenlet-1.1-py3.10-lp64",
+                "greenlet": "greenlet-1.1-py3.9-lp64",
+                "greenlet": "greenlet-1.1-py3.8-lp64",
+                "greenlet": "greenlet-1.1-py3.7-lp64",
             ],
         }
     }
@@ -188,7 +207,8 @@ impl LayoutRegistry {
 
     /// The tables of packages. Which of a package's tables fits is seen by the sizes of its types: `PyArrayDescr` is
     /// as large as `tp_basicsize` of the type of a dtype (`numpy.dtypes.Float64DType`, from 1.20), 96 bytes in numpy
-    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88. mimalloc's are for free-threaded builds.
+    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88. mimalloc's are for free-threaded builds. Which of greenlet's, by what
+    /// their pointers lead to.
     pub fn packages(&self) -> &[PackageEntry] {
         &self.packages
     }

@@ -165,6 +165,8 @@ schema! {
         gil_locked = "ceval.gil.locked._value",
         gil_last_holder = "ceval.gil.last_holder._value",
         gc_collecting = "gc.collecting",
+        gc_generations = "gc.generations",
+        gc_permanent_generation = "gc.permanent_generation",
         finalizing = "_finalizing._value" | "_finalizing" | "finalizing",
     }
     /// `PyInterpreterState`, Include/internal/pycore_interp.h.
@@ -173,9 +175,18 @@ schema! {
         tstate_head = "threads.head" | "tstate_head",
         threads_main = "threads.main",
         gc_collecting = "gc.collecting",
+        gc_generations = "gc.generations",
+        gc_young = "gc.young",
+        gc_old = "gc.old",
+        gc_permanent_generation = "gc.permanent_generation",
+        asyncio_tasks_head,
         gil = "ceval.gil",
         stop_requester = "stoptheworld.requester",
     }
+    /// `struct gc_generation`, Include/internal/pycore_gc.h: a list of objects that the collector tracks.
+    GcGeneration("gc_generation") { head }
+    /// `PyGC_Head`, Include/internal/pycore_gc.h: lies in front of every object that the collector tracks.
+    PyGcHead("PyGC_Head", "_gc_head") { gc_next = "_gc_next" | "gc.gc_next" }
     /// `struct _gil_runtime_state`, Include/internal/pycore_gil.h. Only free-threaded builds have `enabled`.
     GilRuntimeState("_gil_runtime_state") {
         locked = "locked._value" | "locked",
@@ -184,8 +195,12 @@ schema! {
     /// `PyThreadState`, Include/cpython/pystate.h.
     PyThreadState("PyThreadState", "_ts") {
         prev, next, interp, frame, cframe, current_frame, thread_id, native_thread_id, id,
-        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info, exc_value, exc_traceback, state,
+        curexc_type, curexc_value, curexc_traceback, current_exception, exc_info, exc_value, exc_traceback, dict, state,
     }
+    /// `_PyThreadStateImpl`, which begins with the `PyThreadState`, from 3.13, Include/internal/pycore_tstate.h.
+    PyThreadStateImpl("_PyThreadStateImpl") { asyncio_running_loop, asyncio_tasks_head }
+    /// `struct llist_node`, Include/internal/pycore_llist.h: a link of a list that leads back to its head.
+    LlistNode("llist_node") { next }
     /// `_PyErr_StackItem`, Include/cpython/pystate.h.
     PyErrStackItem("_PyErr_StackItem", "_err_stackitem") { exc_type, exc_value, exc_traceback, previous_item }
     /// `_PyCFrame` of 3.11 and 3.12, Include/cpython/pystate.h.
@@ -197,8 +212,8 @@ schema! {
     }
     /// `PyFrameObject`, Include/frameobject.h and Include/internal/pycore_frame.h.
     PyFrameObject("PyFrameObject", "_frame") {
-        f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame, f_gen, f_valuestack, f_iblock,
-        f_blockstack, f_exc_value, f_exc_traceback,
+        f_back, f_code, f_globals, f_locals, f_lasti, f_lineno, f_localsplus, f_frame, f_gen, f_valuestack, f_stacktop,
+        f_stackdepth, f_state, f_iblock, f_blockstack, f_exc_value, f_exc_traceback,
     }
     /// `PyTryBlock`, up to 3.10, Include/cpython/frameobject.h.
     PyTryBlock("PyTryBlock") { b_type, b_level }
@@ -214,7 +229,17 @@ schema! {
     /// `PyCellObject`, Include/cellobject.h.
     PyCellObject("PyCellObject") { ob_ref }
     /// `PyGenObject`, of generators, coroutines and asynchronous generators alike, Include/cpython/genobject.h.
-    PyGenObject("PyGenObject") { gi_frame, gi_iframe, gi_code, gi_name, gi_qualname, gi_frame_state }
+    PyGenObject("PyGenObject") {
+        gi_frame, gi_iframe, gi_code, gi_name, gi_qualname, gi_running, gi_frame_state,
+    }
+    /// `PyCoroWrapper`, Objects/genobject.c: what `coroutine.__await__()` gives.
+    PyCoroWrapper("PyCoroWrapper") { cw_coroutine }
+    /// `PyAsyncGenASend`, Objects/genobject.c: what `__anext__()` and `asend()` give.
+    PyAsyncGenASend("PyAsyncGenASend") { ags_gen }
+    /// `PyAsyncGenAThrow`, Objects/genobject.c: what `athrow()` and `aclose()` give.
+    PyAsyncGenAThrow("PyAsyncGenAThrow") { agt_gen }
+    /// `anextawaitableobject`, from 3.10, Objects/iterobject.c: what `anext()` with a default gives.
+    AnextAwaitable("anextawaitableobject") { wrapped }
     /// `PyTracebackObject`, Include/cpython/traceback.h.
     PyTracebackObject("PyTracebackObject", "_traceback") { tb_next, tb_frame, tb_lasti, tb_lineno }
 
@@ -434,6 +459,19 @@ schema! {
         flags = "dec.flags", exp = "dec.exp", digits = "dec.digits", len = "dec.len", data = "dec.data",
     }
 
+    /// `FutureObj`, Modules/_asynciomodule.c.
+    FutureObj("FutureObj") {
+        fut_loop, fut_callback0, fut_callbacks, fut_exception, fut_result, fut_state,
+    }
+    /// `TaskObj`, Modules/_asynciomodule.c: begins as a `FutureObj` does.
+    TaskObj("TaskObj") { task_fut_waiter, task_coro, task_name, task_must_cancel, task_num_cancels_requested, task_node }
+    /// `TaskWakeupMethWrapper`, up to 3.9, Modules/_asynciomodule.c: the callback by which a future wakes a task.
+    TaskWakeupMethWrapper("TaskWakeupMethWrapper") { ww_task }
+    /// `futureiterobject`, Modules/_asynciomodule.c: what `future.__await__()` gives.
+    FutureIter("futureiterobject") { future }
+    /// `PyRunningLoopHolder`, up to 3.13, Modules/_asynciomodule.c.
+    PyRunningLoopHolder("PyRunningLoopHolder") { rl_loop }
+
     /// `mi_segment_t` of mimalloc, Include/internal/mimalloc/mimalloc/types.h.
     MiSegment("mi_segment_s") of "mimalloc" {
         segment_size, used, segment_slices, segment_info_slices, slice_entries, slices,
@@ -465,4 +503,12 @@ schema! {
     PyDatetimeScalarObject("PyDatetimeScalarObject") of "numpy" { obval, unit = "obmeta.base", count = "obmeta.num" }
     /// `PyVoidScalarObject` of numpy: a structured scalar; `obval` points to its bytes.
     PyVoidScalarObject("PyVoidScalarObject") of "numpy" { obval, descr, flags, base }
+    /// `PyGreenlet` of greenlet, src/greenlet/greenlet.h: from 2.0 on the state is a C++ object of its own, `pimpl`.
+    PyGreenlet("PyGreenlet") of "greenlet" { dict, pimpl }
+    /// The state of a greenlet: `PyGreenlet` itself before 2.0, then `greenlet::UserGreenlet` (`MainGreenlet` has its first
+    /// fields, up to `top_frame`). `self_object` is the `PyGreenlet`.
+    GreenletState("Greenlet", "PyGreenlet") of "greenlet" {
+        self_object, stack_start, stack_stop, stack_copy, stack_saved, top_frame, main_greenlet, run = "run" | "run_info",
+        parent,
+    }
 }

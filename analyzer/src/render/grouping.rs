@@ -1,7 +1,7 @@
 //! What is said once for many: threads in the same place, gaps of the same kind.
 
 use crate::addr::Address;
-use crate::report::{Attachment, Frame, Gap, NativeLocation, Thread};
+use crate::report::{Attachment, Frame, Gap, Generator, NativeLocation, Task, Thread};
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -15,11 +15,50 @@ const ADDRESSES_KEPT: usize = 4;
 ///
 /// Threads that have something of their own to show (the crashed one, locks held, exceptions, locals) stay alone.
 pub(crate) fn threads<'a>(all: impl Iterator<Item = &'a Thread> + Clone) -> Vec<Vec<&'a Thread>> {
-    let mut sizes: HashMap<Place<'_>, usize> = HashMap::new();
-    for place in all.clone().filter_map(place) {
-        *sizes.entry(place).or_default() += 1;
+    many(all, place)
+}
+
+/// Tasks in their order, each alone or with all others that are in the same place; those that have locals, exceptions or,
+/// as `leads_on` says, other tasks below them to show stay alone.
+pub(crate) fn tasks<'a>(
+    all: impl Iterator<Item = &'a Task> + Clone,
+    leads_on: impl Fn(&Task) -> bool,
+) -> Vec<Vec<&'a Task>> {
+    many(all, |task| {
+        let has_more = task.exception.is_some() || task.result.is_some() || has_locals(&task.stack);
+        let state =
+            (task.state.map(|state| state as u8), task.must_cancel, task.cancel_requests, task.thread);
+        let alone = task.running || has_more || leads_on(task);
+        (!alone).then(|| (state, &task.coroutine, &task.awaits_type, places(&task.stack)))
+    })
+}
+
+/// Generators in their order, each alone or with all others that are in the same place.
+pub(crate) fn generators<'a>(all: impl Iterator<Item = &'a Generator> + Clone) -> Vec<Vec<&'a Generator>> {
+    many(all, |generator| {
+        let state = (generator.kind as u8, generator.state as u8, &generator.name);
+        (!has_locals(&generator.stack)).then(|| (state, places(&generator.stack)))
+    })
+}
+
+fn has_locals(frames: &[Frame]) -> bool {
+    frames.iter().any(|frame| frame.locals.as_ref().is_some_and(|locals| !locals.is_empty()))
+}
+
+fn places(frames: &[Frame]) -> Vec<FramePlace<'_>> {
+    frames.iter().map(frame_place).collect()
+}
+
+/// The items in their order, each alone or with all others of its key where those are many.
+fn many<'a, T, K: Eq + Hash>(
+    all: impl Iterator<Item = &'a T> + Clone,
+    key: impl Fn(&'a T) -> Option<K>,
+) -> Vec<Vec<&'a T>> {
+    let mut sizes: HashMap<K, usize> = HashMap::new();
+    for key in all.clone().filter_map(&key) {
+        *sizes.entry(key).or_default() += 1;
     }
-    grouped(all, |thread| place(thread).filter(|place| sizes.get(place).is_some_and(|&size| size >= MANY)))
+    grouped(all, |item| key(item).filter(|key| sizes.get(key).is_some_and(|&size| size >= MANY)))
 }
 
 /// Where a thread is, as far as text shows it.
@@ -43,14 +82,14 @@ fn place(thread: &Thread) -> Option<Place<'_>> {
         || thread.holds_gil == Some(true)
         || thread.collecting_garbage == Some(true)
         || thread.exceptions.as_ref().is_some_and(|all| !all.handling.is_empty() || all.raising.is_some())
-        || thread.frames.iter().any(|frame| frame.locals.as_ref().is_some_and(|locals| !locals.is_empty()));
+        || has_locals(&thread.frames);
     (!alone).then(|| Place {
         python: thread.python,
         interpreter: (thread.runtime, thread.interpreter),
         waiting_for_gil: thread.waiting_for_gil == Some(true),
         attachment: thread.attachment,
         native: thread.native_location.as_ref().filter(|_| !thread.python).map(native_place),
-        frames: thread.frames.iter().map(frame_place).collect(),
+        frames: places(&thread.frames),
     })
 }
 

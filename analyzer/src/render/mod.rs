@@ -3,6 +3,7 @@
 //! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
 
 mod exception;
+mod greenlets;
 mod grouping;
 mod info;
 mod json;
@@ -12,6 +13,7 @@ mod samples;
 pub mod sanitize;
 mod shown;
 mod stack;
+mod tasks;
 mod text;
 mod value;
 mod yaml;

@@ -122,6 +122,9 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
         }),
         other_pythons: Vec::new(),
         threads,
+        tasks: None,
+        generators: None,
+        greenlets: None,
         diagnosis: Diagnosis {
             summary: "python3 (pid 4711) died of SIGSEGV in app.py line 3, in f".into(),
             category: "crash".into(),

@@ -2,11 +2,13 @@
 
 use crate::addr::Address;
 use crate::render::exception;
+use crate::render::greenlets;
 use crate::render::grouping;
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
 use crate::render::shown::Shown;
 use crate::render::stack;
+use crate::render::tasks;
 use crate::report::{
     Attachment, Exception, Interpreter, Process, Python, Report, Signal, Source, SourceFormat, Thread,
 };
@@ -32,6 +34,15 @@ pub fn text(report: &Report, out: impl Write, options: TextOptions) -> io::Resul
         report.threads.iter().partition(|thread| thread.python || thread.crashed);
     for group in grouping::threads(python.into_iter()).iter().chain(&grouping::threads(native.into_iter())) {
         threads(&mut p, group, &mut shown)?;
+    }
+    if let Some(found) = &report.tasks {
+        tasks::tasks(&mut p, &mut shown, found)?;
+    }
+    if let Some(found) = &report.generators {
+        tasks::generators(&mut p, &mut shown, found)?;
+    }
+    if let Some(found) = &report.greenlets {
+        greenlets::greenlets(&mut p, &mut shown, found)?;
     }
     last_exceptions(&mut p, report, &mut shown)?;
     gaps(&mut p, report)?;

@@ -3,8 +3,10 @@
 //! The field names are a contract (`pycore.report/1`): outside tools rely on them. What cannot be known is absent.
 
 mod info;
+mod tasks;
 
 pub use info::{Info, InfoModule, InfoThread};
+pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
 
 use crate::addr::Address;
 use schemars::JsonSchema;
@@ -31,6 +33,15 @@ pub struct Report {
     pub other_pythons: Vec<Python>,
     /// The crashed thread first, then the main one, then by native thread id.
     pub threads: Vec<Thread>,
+    /// The tasks of asyncio's event loops, by address; absent unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Vec<Task>>,
+    /// The generators and coroutines that belong to no thread and no task, by address; absent unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generators: Option<Vec<Generator>>,
+    /// Greenlets, by address; absent unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greenlets: Option<Vec<Greenlet>>,
     /// Why the process died or hangs, as far as it can be told.
     pub diagnosis: Diagnosis,
     /// What was wanted and could not be read.

@@ -50,12 +50,22 @@ struct Link {
 impl Stacks<'_, '_> {
     /// A thread's frames, innermost first, and what ended the walk early.
     pub(super) fn frames_of(&self, thread: Address) -> (Vec<RawFrame>, Option<Unreadable>) {
+        match self.innermost(thread) {
+            Ok(first) => self.frames_from(first, |at| at),
+            Err(error) => (Vec::new(), Some(error)),
+        }
+    }
+
+    /// A frame and those around it, innermost first, and what ended the walk early. `place_of` gives where the bytes are
+    /// that belong to an address.
+    pub(super) fn frames_from(
+        &self,
+        first: Address,
+        place_of: impl Fn(Address) -> Address,
+    ) -> (Vec<RawFrame>, Option<Unreadable>) {
         let mut frames: Vec<RawFrame> = Vec::new();
         let mut seen = HashSet::new();
-        let mut at = match self.innermost(thread) {
-            Ok(at) => at,
-            Err(error) => return (frames, Some(error)),
-        };
+        let mut at = first;
         while !at.is_null() {
             if frames.len() >= MAX_FRAMES || !seen.insert(at) {
                 let what = if frames.len() >= MAX_FRAMES {
@@ -65,7 +75,7 @@ impl Stacks<'_, '_> {
                 };
                 return (frames, Some(Unreadable::Nonsense { at, what: what.to_owned() }));
             }
-            match self.inspector.spend(at, FRAME_COST).and_then(|()| self.link(at)) {
+            match self.inspector.spend(at, FRAME_COST).and_then(|()| self.link(place_of(at))) {
                 Ok(link) => {
                     match link.frame {
                         Ok(Some(frame)) => frames.push(frame),
@@ -139,7 +149,7 @@ impl Stacks<'_, '_> {
     }
 
     /// A `_PyInterpreterFrame`.
-    fn interpreter_frame(&self, at: Address) -> Result<RawFrame, Unreadable> {
+    pub(super) fn interpreter_frame(&self, at: Address) -> Result<RawFrame, Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs.PyInterpreterFrame;
         let code = if layout.f_executable.exists() { layout.f_executable } else { layout.f_code };

@@ -3,16 +3,21 @@
 mod code;
 mod exception;
 mod frame;
+mod generator;
+mod greenlets;
 mod handlers;
 mod lines;
 mod locals;
 mod state;
+mod suspended;
 mod threads;
+mod waiting;
 
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
 pub use state::{Globals, InterpreterState, Roots, ThreadState};
 pub(crate) use state::{gil_holder, interpreter_states, thread_state};
+pub(crate) use suspended::Suspended;
 pub(crate) use threads::native_of;
 pub use threads::{interpreters, python_threads, with_native_threads};
 
