@@ -127,7 +127,9 @@ fn gil(report: &Report) -> Option<String> {
         let states = || report.threads.iter().filter_map(|thread| thread.attachment);
         let attached = states().filter(|&state| state == Attachment::Attached).count();
         let all = states().count();
-        return Some(format!("no GIL (free-threaded); attached to the interpreter: {attached} of {all} threads"));
+        return Some(format!(
+            "no GIL (free-threaded); attached to the interpreter: {attached} of {all} threads"
+        ));
     }
     let holder = report.threads.iter().find(|thread| thread.holds_gil == Some(true));
     let waiting = report.threads.iter().filter(|thread| thread.waiting_for_gil == Some(true)).count();

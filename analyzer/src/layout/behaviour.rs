@@ -121,6 +121,12 @@ impl Layout {
         }
     }
 
+    /// How many places below the end of a suspended frame's value stack what it delegates to lies: `_PyGen_yf`,
+    /// Objects/genobject.c. From 3.15 on an index is above it.
+    pub fn delegate_depth(&self) -> u64 {
+        if self.since(15) { 2 } else { 1 }
+    }
+
     /// Whether `repr` of an `OrderedDict` shows a dict instead of a list of pairs.
     pub fn ordered_dict_shows_a_dict(&self) -> bool {
         self.since(12)

@@ -16,7 +16,7 @@ impl Inspector<'_> {
     /// The heads of the lists of an interpreter's collector: the runtime's up to 3.8, which all interpreters share.
     ///
     /// # Errors
-    /// The layout has no such lists: free-threaded builds have none.
+    /// The layout has no such lists. Those of free-threaded builds, which use none, are empty.
     pub(crate) fn collector_lists(
         &self,
         runtime: Option<Address>,

@@ -72,7 +72,7 @@ impl Stacks<'_, '_> {
             FrameState::Finished => (GeneratorState::Closed, false),
         };
         let delegate = match &frame {
-            Some(frame) if is_delegating => self.top_of_stack(frame)?,
+            Some(frame) if is_delegating => self.delegate_of(frame)?,
             _ => Address::NULL,
         };
         Ok(Some(Generator { address, kind, state, frame, delegate }))
@@ -131,8 +131,8 @@ impl Stacks<'_, '_> {
         Ok(inspector.memory.u8(next)? == YIELD_FROM)
     }
 
-    /// What lies on top of a suspended frame's value stack: `_PyFrame_StackPeek`.
-    fn top_of_stack(&self, frame: &RawFrame) -> Result<Address, Unreadable> {
+    /// What a suspended frame delegates to.
+    fn delegate_of(&self, frame: &RawFrame) -> Result<Address, Unreadable> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         let objects = &layout.PyFrameObject;
@@ -147,7 +147,7 @@ impl Stacks<'_, '_> {
         } else {
             inspector.non_null(frame.address, objects.f_stacktop)?
         };
-        inspector.stack_reference(end.sub(8))
+        inspector.stack_reference(end.sub(8 * inspector.layout.delegate_depth()))
     }
 
     /// What an awaitable of the interpreter itself hands everything on to; the object itself where it is another.

@@ -88,6 +88,7 @@ impl Suspended {
                 inspector.note_gap(error.gap("asyncio's sets of tasks"));
             }
         }
+        states.iter().for_each(|state| listed_tasks(inspector, state, &mut found));
         tracked(inspector, states, roots, &mut found);
         let greenlets = Greenlets::read(stacks, &found.greenlets.keys().copied().collect::<Vec<_>>());
         let natives = NativeThreads::new(inspector.memory, process);
@@ -152,6 +153,36 @@ fn registered_tasks(
     Ok(())
 }
 
+/// The lists in which tasks of asyncio's own type are from 3.14 on: each thread's, and the interpreter's for tasks of
+/// threads that ended (`register_task`, Modules/_asynciomodule.c).
+fn listed_tasks(inspector: &Inspector<'_>, state: &InterpreterState, found: &mut Found) {
+    let layout = &inspector.layout.structs;
+    let (of_thread, of_interpreter) =
+        (layout.PyThreadStateImpl.asyncio_tasks_head, layout.PyInterpreterState.asyncio_tasks_head);
+    let Some(node) = layout.TaskObj.task_node.place.map(|place| u64::from(place.offset)) else { return };
+    let threads = state.threads.iter().map(|thread| (thread.address, of_thread));
+    let owners = threads.chain(std::iter::once((state.address, of_interpreter)));
+    for (owner, head) in owners.filter(|(_, head)| head.exists()) {
+        let mut walk = || -> Result<(), Unreadable> {
+            let head = inspector.field_address(owner, head)?;
+            let mut at = inspector.pointer(head, layout.LlistNode.next)?;
+            let mut seen = HashSet::new();
+            while at != head {
+                if at.is_null() || found.tasks.len() >= MAX_FOUND || !seen.insert(at) {
+                    let what = "the list of tasks does not lead back to its head".to_owned();
+                    return Err(Unreadable::Nonsense { at, what });
+                }
+                found.tasks.insert(at.sub(node), state.id);
+                at = inspector.pointer(at, layout.LlistNode.next)?;
+            }
+            Ok(())
+        };
+        if let Err(error) = walk() {
+            inspector.note_gap(error.gap(format!("the list of tasks of {owner}")));
+        }
+    }
+}
+
 /// The members of a `set`, or of a `weakref.WeakSet`, whose `data` is a set of references.
 fn set_of_tasks(inspector: &Inspector<'_>, set: Address) -> Result<Vec<Address>, Unreadable> {
     let class = inspector.type_of(set)?;
@@ -172,35 +203,46 @@ fn set_of_tasks(inspector: &Inspector<'_>, set: Address) -> Result<Vec<Address>,
 /// All that the collectors of the interpreters track.
 fn tracked(inspector: &Inspector<'_>, states: &[InterpreterState], roots: &Roots, found: &mut Found) {
     let mut kinds: HashMap<Address, Option<Kind>> = HashMap::new();
-    let mut heads = HashSet::new();
     let mut left = MAX_TRACKED;
-    for state in states {
-        let lists = match inspector.collector_lists(roots.runtime, state.address) {
-            Ok(lists) => lists,
-            Err(error) => {
-                inspector.note_gap(error.gap("the objects that the collector tracks"));
-                return;
-            }
+    let mut visit = |object: Address, class: Address, interpreter: Option<i64>| {
+        let kind = match kinds.get(&class) {
+            Some(&known) => known,
+            None if kinds.len() >= MAX_TYPES => None,
+            None => *kinds.entry(class).or_insert(kind_of(inspector, class).unwrap_or(None)),
         };
-        for head in lists.into_iter().filter(|&head| heads.insert(head)) {
-            let mut visit = |object: Address, class: Address| {
-                let kind = match kinds.get(&class) {
-                    Some(&known) => known,
-                    None if kinds.len() >= MAX_TYPES => None,
-                    None => *kinds.entry(class).or_insert(kind_of(inspector, class).unwrap_or(None)),
-                };
-                let set = match kind {
-                    Some(Kind::Task) => &mut found.tasks,
-                    Some(Kind::Generator) => &mut found.generators,
-                    Some(Kind::Greenlet) => &mut found.greenlets,
-                    None => return,
-                };
-                if set.len() < MAX_FOUND {
-                    set.entry(object).or_insert(state.id);
+        let set = match kind {
+            Some(Kind::Task) => &mut found.tasks,
+            Some(Kind::Generator) => &mut found.generators,
+            Some(Kind::Greenlet) => &mut found.greenlets,
+            None => return,
+        };
+        if set.len() < MAX_FOUND {
+            set.entry(object).or_insert(interpreter);
+        }
+    };
+    if inspector.layout.free_threaded {
+        // The heaps do not tell whose objects are in them.
+        let only = match states {
+            [state] => state.id,
+            _ => None,
+        };
+        if let Err(error) =
+            inspector.tracked_in_heaps(&mut left, &mut |object, class| visit(object, class, only))
+        {
+            inspector.note_gap(error.gap("the objects that the collector tracks"));
+        }
+    } else {
+        let mut heads = HashSet::new();
+        for state in states {
+            let lists = inspector.collector_lists(roots.runtime, state.address).unwrap_or_else(|error| {
+                inspector.note_gap(error.gap("the objects that the collector tracks"));
+                Vec::new()
+            });
+            for head in lists.into_iter().filter(|&head| heads.insert(head)) {
+                let mut visit = |object, class| visit(object, class, state.id);
+                if let Err(error) = inspector.tracked_objects(head, &mut left, &mut visit) {
+                    inspector.note_gap(error.gap(format!("a list of the collector's, at {head}")));
                 }
-            };
-            if let Err(error) = inspector.tracked_objects(head, &mut left, &mut visit) {
-                inspector.note_gap(error.gap(format!("a list of the collector's, at {head}")));
             }
         }
     }
@@ -296,10 +338,15 @@ impl Loops {
     }
 }
 
-/// The event loop that a thread runs: `set_running_loop`, Modules/_asynciomodule.c, keeps it in the thread state's dict
-/// up to 3.13.
+/// The event loop that a thread runs: `set_running_loop`, Modules/_asynciomodule.c, keeps it in the thread state, up to
+/// 3.13 in its dict.
 fn running_loop(inspector: &Inspector<'_>, thread: &ThreadState) -> Result<Option<Address>, Unreadable> {
     let layout = &inspector.layout.structs;
+    let running = layout.PyThreadStateImpl.asyncio_running_loop;
+    if running.exists() {
+        let running = inspector.pointer(thread.address, running)?;
+        return Ok((!running.is_null() && !inspector.is_none(running)?).then_some(running));
+    }
     let dict = inspector.pointer(thread.address, layout.PyThreadState.dict)?;
     if dict.is_null() {
         return Ok(None);
