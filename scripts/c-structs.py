@@ -17,11 +17,11 @@ EXTRA = {"TaskObj": "uintptr_t task_tid;"}  # Modules/_asynciomodule.c
 
 
 def known_types(headers):
-    """The names by which the headers know structs."""
+    """The names by which the headers know structs and unions."""
     gdb.execute("file " + headers)
     known = set()
     for line in gdb.execute("info types", to_string=True).splitlines():
-        found = re.match(r"(?:\d+:)?\s+(?:typedef struct .*?(\w+)|(struct \w+));$", line)
+        found = re.match(r"(?:\d+:)?\s+(?:typedef (?:struct|union) .*?(\w+)|(struct \w+));$", line)
         if found:
             known.add(found.group(1) or found.group(2))
     return known
