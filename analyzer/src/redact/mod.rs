@@ -81,6 +81,7 @@ fn each_part(report: &mut Report, visit: &mut dyn FnMut(Part<'_>)) {
         visit(Part::Arguments(arguments));
     }
     for thread in &mut report.threads {
+        visit_name(&mut thread.name, visit);
         visit_frames(&mut thread.frames, visit);
         if let Some(exceptions) = &mut thread.exceptions {
             exceptions
@@ -90,9 +91,27 @@ fn each_part(report: &mut Report, visit: &mut dyn FnMut(Part<'_>)) {
                 .for_each(|exception| visit_exception(exception, visit));
         }
     }
-    for interpreter in report.python.iter_mut().flat_map(|python| &mut python.interpreters) {
-        interpreter.last_exception.iter_mut().for_each(|exception| visit_exception(exception, visit));
+    for task in report.tasks.iter_mut().flatten() {
+        visit_name(&mut task.name, visit);
+        visit_frames(&mut task.stack, visit);
+        task.exception.iter_mut().for_each(|exception| visit_exception(exception, visit));
+        task.result.iter_mut().for_each(|value| visit_value(value, None, visit));
     }
+    for generator in report.generators.iter_mut().flatten() {
+        visit_frames(&mut generator.stack, visit);
+    }
+    for greenlet in report.greenlets.iter_mut().flatten() {
+        visit_name(&mut greenlet.name, visit);
+        visit_frames(&mut greenlet.stack, visit);
+    }
+    for python in report.python.iter_mut().chain(&mut report.other_pythons) {
+        let exceptions = python.interpreters.iter_mut().filter_map(|one| one.last_exception.as_mut());
+        exceptions.for_each(|exception| visit_exception(exception, visit));
+    }
+}
+
+fn visit_name(name: &mut Option<String>, visit: &mut dyn FnMut(Part<'_>)) {
+    name.iter_mut().for_each(|name| visit(Part::Text(name, Kind::Plain)));
 }
 
 fn visit_exception(exception: &mut Exception, visit: &mut dyn FnMut(Part<'_>)) {
@@ -358,6 +377,13 @@ impl Names {
         }
         let mut names = BTreeSet::new();
         names.extend(reports.iter().filter_map(|report| report.process.executable.clone()));
+        for report in reports {
+            let tasks = report.tasks.iter().flatten().flat_map(|task| &task.stack);
+            let generators = report.generators.iter().flatten().flat_map(|generator| &generator.stack);
+            let greenlets = report.greenlets.iter().flatten().flat_map(|greenlet| &greenlet.stack);
+            let suspended = tasks.chain(generators).chain(greenlets);
+            suspended.for_each(|frame| of_frame(frame, &mut names));
+        }
         for thread in reports.iter().flat_map(|report| &report.threads) {
             thread.frames.iter().for_each(|frame| of_frame(frame, &mut names));
             let exceptions =
