@@ -19,6 +19,14 @@ fn small() -> Value {
         "python": {"version": "3.11.7"}, "pid": 7, "command_line": ["python", "a.py"], "executable": "/bin/python",
         "signal": {"number": 11, "name": "SIGSEGV", "address": "0x10"}, "crashed_tid": 8,
         "last_exception": null,
+        "tasks": [{"address": "0x50", "type": "_asyncio.Task", "name": "Task-1", "state": "finished", "running": false,
+                   "must_cancel": false, "cancel_requests": 0, "coroutine": "main", "loop": "0x58", "thread": 7,
+                   "frames": [frame("main", 4, json!({}))], "waiter": "0x59", "awaits": ["0x51"],
+                   "awaited_by": ["0x52"], "exception": "0x20", "result": null}],
+        "generators": [{"address": "0x60", "kind": "generator", "name": "g", "state": "suspended",
+                        "frames": [frame("g", 5, json!({}))], "delegate": "0x61"}],
+        "greenlets": [{"address": "0x70", "type": "greenlet.greenlet", "name": "Greenlet-1", "state": "suspended",
+                       "main": false, "parent": "0x71", "thread": 7, "frames": [frame("h", 6, json!({}))]}],
         "threads": [
             {"tid": 7, "python": true, "name": "MainThread", "main": true, "holds_gil": false, "handling": [],
              "handling_whole": true, "raising": null, "frames": [frame("main", 3, json!({"n": local("int", "5")}))]},
@@ -77,6 +85,56 @@ fn report_exception(truth: &Value, address: &Value, seen: &mut BTreeSet<String>)
     })
 }
 
+/// The parts of a truth's object that the report has under the same names, with its frames as `stack`.
+fn report_suspended(one: &Value, names: &[&str]) -> Value {
+    let mut report = json!({"stack": report_frames(&one["frames"])});
+    for &name in names {
+        report[name] = one[name].clone();
+    }
+    report
+}
+
+fn report_task(truth: &Value, task: &Value, seen: &mut BTreeSet<String>) -> Value {
+    let names = [
+        "address",
+        "type",
+        "name",
+        "state",
+        "running",
+        "must_cancel",
+        "cancel_requests",
+        "coroutine",
+        "loop",
+        "thread",
+        "awaited_by",
+    ];
+    let mut report = report_suspended(task, &names);
+    let behind = task["awaits"].as_array().into_iter().flatten().cloned();
+    let awaits = task["waiter"].as_str().map(|waiter| json!(waiter)).into_iter().chain(behind);
+    report["awaits"] = awaits.collect();
+    report["exception"] = report_exception(truth, &task["exception"], seen);
+    if !task["result"].is_null() {
+        report["result"] = report_value(&task["result"]);
+    }
+    report
+}
+
+/// Generators with who awaits whom, of all that the truth has.
+fn report_generators(truth: &Value) -> Vec<Value> {
+    let all = truth["generators"].as_array().into_iter().flatten();
+    let awaited_by = |address: &Value| -> Vec<Value> {
+        all.clone().filter(|one| one["delegate"] == *address).map(|one| one["address"].clone()).collect()
+    };
+    all.clone()
+        .map(|one| {
+            let mut report = report_suspended(one, &["address", "kind", "name", "state"]);
+            report["awaits"] = one["delegate"].as_str().map(|delegate| json!(delegate)).into_iter().collect();
+            report["awaited_by"] = awaited_by(&one["address"]).into();
+            report
+        })
+        .collect()
+}
+
 /// The report that a perfect analyzer would give.
 fn report_of(truth: &Value) -> Value {
     let mut seen = BTreeSet::new();
@@ -98,8 +156,13 @@ fn report_of(truth: &Value) -> Value {
             })
         })
         .collect();
+    let tasks = truth["tasks"].as_array().into_iter().flatten();
+    let tasks: Vec<Value> = tasks.map(|task| report_task(truth, task, &mut seen)).collect();
+    let greenlets = truth["greenlets"].as_array().into_iter().flatten();
+    let names = ["address", "type", "name", "state", "main", "parent", "thread"];
+    let greenlets: Vec<Value> = greenlets.map(|one| report_suspended(one, &names)).collect();
     json!({
-        "schema": "pycore.report/1",
+        "schema": "pycore.report/1", "tasks": tasks, "generators": report_generators(truth), "greenlets": greenlets,
         "process": {"pid": truth["pid"], "executable": truth["executable"], "command_line": truth["command_line"],
                     "signal": truth["signal"], "crashed_tid": truth["crashed_tid"]},
         "python": {"implementation": "cpython", "version": truth["python"]["version"], "free_threaded": false,
@@ -121,7 +184,7 @@ fn a_perfect_report_agrees() {
     let comparison = compare(&truth, &report_of(&small()));
     assert_eq!(comparison.mismatches, []);
     let expected =
-        Tally { frames_right: 4, values_right: 2, beyond_right: 1, exceptions: 4, ..Tally::default() };
+        Tally { frames_right: 7, values_right: 2, beyond_right: 1, exceptions: 5, ..Tally::default() };
     assert_eq!(comparison.tally, expected);
 }
 
@@ -184,6 +247,32 @@ fn each_change_is_seen() {
         ("/threads/0/exceptions/handling/0/suppress_context", json!(false), "handling[0].suppress_context"),
         ("/threads/0/exceptions/handling/0/traceback/0/line", json!(1), "handling[0].traceback[0 run].line"),
         ("/threads/1/exceptions/handling", json!([{"type": "X"}]), "exceptions.handling"),
+        ("/tasks", json!([]), "tasks"),
+        ("/tasks/0/address", json!("0x5f"), "tasks"),
+        ("/tasks/0/name", Value::Null, "name"),
+        ("/tasks/0/state", json!("pending"), "state"),
+        ("/tasks/0/running", json!(true), "running"),
+        ("/tasks/0/must_cancel", json!(true), "must_cancel"),
+        ("/tasks/0/cancel_requests", json!(1), "cancel_requests"),
+        ("/tasks/0/coroutine", json!("x"), "coroutine"),
+        ("/tasks/0/loop", Value::Null, "loop"),
+        ("/tasks/0/thread", json!(8), "thread"),
+        ("/tasks/0/stack/0/line", json!(5), "stack[0 main].line"),
+        ("/tasks/0/awaits/0", json!("0x5a"), "awaits[0]"),
+        ("/tasks/0/awaits/1", json!("0x5a"), "awaits"),
+        ("/tasks/0/awaited_by", json!([]), "awaited_by"),
+        ("/tasks/0/exception", Value::Null, "tasks[0x50].exception"),
+        ("/generators/0/kind", json!("coroutine"), "generators[0x60 g].kind"),
+        ("/generators/0/state", json!("created"), "generators[0x60 g].state"),
+        ("/generators/0/stack", json!([]), "generators[0x60 g].stack"),
+        ("/generators/0/awaits", json!([]), "generators[0x60 g].awaits"),
+        ("/generators/0/awaited_by", json!(["0x1"]), "generators[0x60 g].awaited_by"),
+        ("/greenlets/0/name", json!("x"), "name"),
+        ("/greenlets/0/state", json!("running"), "state"),
+        ("/greenlets/0/main", json!(true), "main"),
+        ("/greenlets/0/parent", Value::Null, "parent"),
+        ("/greenlets/0/thread", Value::Null, "thread"),
+        ("/greenlets/0/stack/0/function", json!("x"), "stack[0 h].function"),
     ];
     for (pointer, value, path) in changes {
         let mut report = report_of(&small());

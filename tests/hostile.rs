@@ -46,7 +46,7 @@ fn misbehaviour(bytes: &[u8], format: &str) -> Option<String> {
         .arg(program::path())
         .arg("analyze")
         .arg(file.path())
-        .args(["--locals", "--depth", "6", "--format", format]);
+        .args(["--locals", "--tasks", "--depth", "6", "--format", format]);
     match program::run_command(command, LIMIT) {
         Err(error) => Some(error),
         Ok(run) if !matches!(run.status.code(), Some(0..=2)) => {

@@ -155,6 +155,8 @@ impl LayoutRegistry {
                 "numpy": "numpy-1-lp64",
                 "mimalloc": "mimalloc-2.5-lp64",
                 "mimalloc": "mimalloc-2.1-lp64",
+                "greenlet": "greenlet-3.5-py3.15-lp64",
+                "greenlet": "greenlet-3.5-py3.14-lp64",
                 "greenlet": "greenlet-3.5-py3.13-lp64",
                 "greenlet": "greenlet-3.1-py3.13-lp64",
                 "greenlet": "greenlet-3.1-py3.12-lp64",
