@@ -174,7 +174,10 @@ impl Search<'_> {
         let process = self.dump.process();
         if process.threads.is_empty() {
             return self.try_layouts(|inspector| {
-                search::runtimes(self.dump, inspector, &search::places_by_shape(whole, inspector))
+                let places = search::places_by_shape(whole, inspector);
+                let mut found = search::runtimes(self.dump, inspector, &places);
+                found.retain(|roots| search::leads_to_code(inspector, roots));
+                found
             });
         }
         let places = search::places(whole, process);

@@ -118,6 +118,16 @@ fn interpreters(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
     found
 }
 
+/// Whether a thread state of these leads to a frame with code: what merely has the shape of an interpreter does not.
+pub(super) fn leads_to_code(inspector: &Inspector<'_>, roots: &Roots) -> bool {
+    let stacks = Stacks::new(inspector, None);
+    let (states, _) = interpreter_states(inspector, roots);
+    states.iter().flat_map(|state| &state.threads).any(|thread| {
+        let code = stacks.innermost_code(thread).ok().flatten();
+        code.is_some_and(|code| stacks.line_table_fits(code) == Ok(true))
+    })
+}
+
 /// Thread states around `places` by this layout, whatever lists they are in: those of interpreters of which at least one
 /// leads to a frame with code.
 pub(super) fn stray_thread_states(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
