@@ -4,7 +4,7 @@ use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
 use crate::layout::{LayoutRegistry, TableError};
-use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Touched};
+use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
 use crate::redact::{self, Secrets};
@@ -13,7 +13,7 @@ use crate::runtime::{self, Runtime};
 use crate::source::SourceFiles;
 use crate::stack::{self, Stacks, Suspended};
 use log::info;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -214,6 +214,10 @@ const SHRINK_PASSES: [Limits; 3] = [
 pub struct Smaller {
     dump: Dump,
     pages: Vec<Address>,
+    /// Those of the pages of which only what was read is kept.
+    walked: BTreeSet<Address>,
+    /// The bytes that reports are made of.
+    touched: Touched,
     progress: Option<Progress>,
     hidden: Option<Hidden>,
 }
@@ -222,8 +226,6 @@ pub struct Smaller {
 #[derive(Debug)]
 struct Hidden {
     secrets: Secrets,
-    /// The bytes that reports are made of.
-    touched: Touched,
     /// The modules whose data are kept.
     modules: Vec<Range<Address>>,
 }
@@ -236,11 +238,12 @@ impl Smaller {
     pub fn write(&self, out: &mut dyn Write, packer: Packer) -> io::Result<Written> {
         dump::pack(packer, self.progress, out, |out| {
             let memory = self.dump.memory();
-            let Some(Hidden { secrets, touched, modules }) = &self.hidden else {
+            let memory = Thinned::new(&memory, &self.walked, &self.touched);
+            let Some(Hidden { secrets, modules }) = &self.hidden else {
                 return self.dump.write_smaller(out, &memory, &self.pages, None);
             };
             let is_kept = |at| modules.iter().any(|module| module.contains(&at));
-            let memory = redact::redact_pages(&memory, &self.pages, touched, is_kept, secrets);
+            let memory = redact::redact_pages(&memory, &self.pages, &self.touched, is_kept, secrets);
             let in_notes = |bytes: &mut [u8]| redact::redact_notes(bytes, secrets);
             self.dump.write_smaller(out, &memory, &self.pages, Some(&in_notes))
         })
@@ -272,23 +275,23 @@ impl Smaller {
 pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
     let registry = registry(options, &dump)?;
-    let (pages, hidden) = {
+    let (pages, walked, touched, hidden) = {
         let memory = dump.memory();
+        let pass = |recording: &RecordingMemory<'_>, tasks: bool, limits: Limits| {
+            let source_root = Vec::new();
+            let everything =
+                AnalyzeOptions { locals: true, tasks, limits, redact: false, source_root, ..options.clone() };
+            report(&dump, recording, &registry, &everything)
+        };
         let recording = RecordingMemory::new(&memory);
-        let mut reports = SHRINK_PASSES.map(|limits| {
-            let everything = AnalyzeOptions {
-                locals: true,
-                tasks: true,
-                limits,
-                redact: false,
-                source_root: Vec::new(),
-                ..options.clone()
-            };
-            report(&dump, &recording, &registry, &everything)
-        });
+        let [first, ..] = SHRINK_PASSES;
+        pass(&recording, false, first);
+        let of_threads = recording.touched();
+        let mut reports = SHRINK_PASSES.map(|limits| pass(&recording, true, limits));
+        let of_all = recording.touched();
         let (always, mut touched) = dump.always_kept();
-        touched.join(&recording.touched());
-        let mut pages = recording.touched().pages();
+        touched.join(&of_all);
+        let mut pages = of_threads.pages();
         let mut modules = Vec::new();
         for module in &dump.process().modules {
             let within = |at: Address| module.base <= at && at < module.end;
@@ -301,10 +304,15 @@ pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeE
             }
         }
         pages.extend(always);
-        let hide = || Hidden { secrets: Secrets::of(&mut reports), touched, modules };
-        (pages, options.redact.then(hide))
+        let whole: BTreeSet<Address> = pages.iter().copied().collect();
+        let walked: BTreeSet<Address> =
+            of_all.pages().into_iter().filter(|page| !whole.contains(page)).collect();
+        info!("{} pages are kept whole, of {} only what was read", whole.len(), walked.len());
+        pages.extend(&walked);
+        let hide = || Hidden { secrets: Secrets::of(&mut reports), modules };
+        (pages, walked, touched, options.redact.then(hide))
     };
-    Ok(Smaller { dump, pages, progress: options.files.progress, hidden })
+    Ok(Smaller { dump, pages, walked, touched, progress: options.files.progress, hidden })
 }
 
 /// Says what a dump is: its modules and whether their files are at hand, its threads, its interpreter.

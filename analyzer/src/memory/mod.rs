@@ -2,10 +2,12 @@
 
 mod recording;
 mod regions;
+mod thinned;
 mod touched;
 
 pub use recording::RecordingMemory;
 pub use regions::{Backing, LazyBytes, Region, Regions};
+pub use thinned::Thinned;
 pub use touched::Touched;
 
 use crate::addr::Address;

@@ -43,8 +43,8 @@ impl Touched {
         self.pages.keys().map(|page| Address(page * PAGE_SIZE)).collect()
     }
 
-    /// Writes zeros over the bytes of the page at `start` that are not in the set, words that `stays` accepts aside.
-    pub fn clear_others(&self, start: Address, page: &mut [u8], stays: impl Fn(u64) -> bool) {
+    /// Writes `fill` over the bytes of the page at `start` that are not in the set, words that `stays` accepts aside.
+    pub fn clear_others(&self, start: Address, page: &mut [u8], fill: u8, stays: impl Fn(u64) -> bool) {
         let bits = self.pages.get(&(start.0 / PAGE_SIZE));
         for (index, word) in page.chunks_mut(8).enumerate() {
             if word.first_chunk().is_some_and(|word| stays(u64::from_le_bytes(*word))) {
@@ -53,7 +53,7 @@ impl Touched {
             let touched = bits.and_then(|bits| bits.get(index / 8)).copied().unwrap_or(0) >> (index % 8 * 8);
             for (bit, byte) in word.iter_mut().enumerate() {
                 if touched >> bit & 1 == 0 {
-                    *byte = 0;
+                    *byte = fill;
                 }
             }
         }
@@ -85,14 +85,14 @@ mod tests {
         touched.add(Address(3 * PAGE_SIZE - 2), 4);
         assert_eq!(touched.pages(), [1, 2, 3].map(|page| Address(page * PAGE_SIZE)));
         let mut page = vec![7; PAGE_SIZE as usize];
-        touched.clear_others(Address(PAGE_SIZE), &mut page, |_| false);
+        touched.clear_others(Address(PAGE_SIZE), &mut page, 0, |_| false);
         let kept = page.iter().enumerate().filter(|(_, byte)| **byte == 7).map(|(at, _)| at);
         assert_eq!(kept.collect::<Vec<_>>(), (1..4).chain(60..130).collect::<Vec<_>>());
         let mut page = vec![7; PAGE_SIZE as usize];
-        touched.clear_others(Address(3 * PAGE_SIZE), &mut page, |_| false);
+        touched.clear_others(Address(3 * PAGE_SIZE), &mut page, 0, |_| false);
         assert_eq!(page.iter().filter(|byte| **byte == 7).count(), 2);
         page[8..16].copy_from_slice(&77u64.to_le_bytes());
-        touched.clear_others(Address(9 * PAGE_SIZE), &mut page, |word| word == 77);
+        touched.clear_others(Address(9 * PAGE_SIZE), &mut page, 0, |word| word == 77);
         assert!(page.iter().enumerate().all(|(at, &byte)| byte == if at == 8 { 77 } else { 0 }));
     }
 
@@ -105,7 +105,7 @@ mod tests {
         one.join(&other);
         assert_eq!(one.pages().len(), 2);
         let mut page = vec![7; 4];
-        one.clear_others(Address(0), &mut page, |_| false);
+        one.clear_others(Address(0), &mut page, 0, |_| false);
         assert_eq!(page, [7, 0, 7, 0]);
     }
 }

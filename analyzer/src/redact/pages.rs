@@ -84,7 +84,7 @@ pub(crate) fn redact_pages<'a>(
             }
         }
         if !is_kept(Address(start)) {
-            touched.clear_others(Address(start), &mut page, is_pointer);
+            touched.clear_others(Address(start), &mut page, 0, is_pointer);
         }
         match runs.range_mut(..start).next_back() {
             Some((first, run)) if first + run.len() as u64 == start && run.len() < CHUNK => {
