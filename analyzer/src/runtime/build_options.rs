@@ -15,6 +15,10 @@ pub(super) fn applied(inspector: &Inspector<'_>, roots: &Roots) -> Layout {
     let Some(sysdict) = states.first().map(|state| state.sysdict).filter(|at| !at.is_null()) else {
         return layout;
     };
+    // By another version's layout, any bytes may look like a large dict.
+    if !inspector.type_of(sysdict).is_ok_and(|class| class.is_dict()) {
+        return layout;
+    }
     // Where this cannot be read, judging the layout tells it.
     if let Ok(Some(bits)) = bits_per_digit(inspector, sysdict)
         && let Some(place) = &mut layout.structs.PyLongObject.ob_digit.place

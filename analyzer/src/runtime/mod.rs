@@ -194,7 +194,8 @@ impl Search<'_> {
 
     /// Where `_PyRuntime` lies in those found so far.
     fn places_of_runtimes(&self) -> Vec<Address> {
-        self.found.iter().filter_map(|runtime| runtime.roots.runtime).collect()
+        let place = |roots: &Roots| roots.runtime.or(roots.globals.as_ref()?.tstate_current);
+        self.found.iter().filter_map(|runtime| place(&runtime.roots)).collect()
     }
 
     /// Adds, of what `find` finds by each layout, what fits best and is not known.

@@ -11,7 +11,7 @@ use crate::layout::{Field, Layout};
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
 use crate::process::{NativeThreads, ProcessInfo};
-use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, thread_state};
+use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, interpreter_threads, thread_state};
 use std::collections::{HashMap, HashSet};
 
 /// The most places with a wanted number that are looked at.
@@ -106,10 +106,7 @@ fn interpreters(inspector: &Inspector<'_>, places: &[Address]) -> Vec<Address> {
             continue;
         }
         let threads = threads_of.entry(interpreter).or_insert_with(|| {
-            let roots = Roots { interpreters: vec![interpreter], ..Roots::default() };
-            let (states, _) = interpreter_states(inspector, &roots);
-            let own = states.into_iter().find(|state| state.address == interpreter);
-            own.into_iter().flat_map(|state| state.threads).map(|thread| thread.address).collect()
+            interpreter_threads(inspector, interpreter).into_iter().map(|thread| thread.address).collect()
         });
         if threads.contains(&at) && !found.contains(&interpreter) {
             found.push(interpreter);

@@ -16,7 +16,7 @@ mod waiting;
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
 pub use state::{Globals, InterpreterState, Roots, ThreadState};
-pub(crate) use state::{gil_holder, interpreter_states, thread_state};
+pub(crate) use state::{gil_holder, interpreter_states, interpreter_threads, thread_state};
 pub(crate) use suspended::Suspended;
 pub(crate) use threads::native_of;
 pub use threads::{interpreters, python_threads, with_native_threads};

@@ -204,6 +204,11 @@ impl Walk<'_, '_> {
     }
 }
 
+/// The thread states in an interpreter's list, as far as it can be followed.
+pub(crate) fn interpreter_threads(inspector: &Inspector<'_>, interpreter: Address) -> Vec<ThreadState> {
+    thread_states(inspector, interpreter, &mut Vec::new())
+}
+
 /// A thread state, and `PyThreadState.interp`.
 pub(crate) fn thread_state(
     inspector: &Inspector<'_>,
