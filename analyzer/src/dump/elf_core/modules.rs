@@ -61,8 +61,10 @@ pub(super) fn list(
         end = end.max(file.end);
         follows
     }) {
+        let start = Address(file.start);
         let inside = latest.get(file.path.as_slice()).copied().filter(|&module| {
-            file.file_offset != 0 || extents.get(module).is_some_and(|extent| Address(file.start) < *extent)
+            file.file_offset != 0
+                || extents.get(module).copied().flatten().is_some_and(|extent| start < extent)
         });
         let module = inside.or_else(|| {
             let (module, extent) = module_at(file, memory, code.contains(file.path.as_slice()))?;
@@ -78,8 +80,12 @@ pub(super) fn list(
             Some(index)
         });
         let mut distance = 0;
-        if let Some(module) = module.and_then(|index| found.modules.get_mut(index)) {
-            module.end = module.end.max(Address(file.end));
+        if let Some((index, module)) = module.and_then(|index| Some((index, found.modules.get_mut(index)?))) {
+            // A part of the file that is mapped once more elsewhere, as libffi does it, is no part of the image.
+            let extent = extents.get(index).copied().flatten();
+            if extent.is_none_or(|extent| start < extent) {
+                module.end = module.end.max(Address(file.end));
+            }
             distance = file.start.saturating_sub(module.base.0);
         }
         found.mappings.push(Mapping {
@@ -141,16 +147,16 @@ impl Modules {
     }
 }
 
-/// The module whose first byte `file` maps, and where it ends in memory. `has_code` decides where the dump left out the
-/// first page.
-fn module_at(file: &FileMapping, memory: &dyn Memory, has_code: bool) -> Option<(Module, Address)> {
+/// The module whose first byte `file` maps, and where its image ends in memory, if its headers are there to tell.
+/// `has_code` decides where the dump left out the first page.
+fn module_at(file: &FileMapping, memory: &dyn Memory, has_code: bool) -> Option<(Module, Option<Address>)> {
     if file.file_offset != 0 {
         return None;
     }
     let base = Address(file.start);
     let (build_id, extent) = match Image::read(memory, base) {
-        Ok(image) => (image.build_id(), image.end()),
-        Err(ImageError::Fault(_)) if has_code => (None, Address(file.end)),
+        Ok(image) => (image.build_id(), Some(image.end())),
+        Err(ImageError::Fault(_)) if has_code => (None, None),
         Err(_) => return None,
     };
     let path = on_disk(&file.path);
