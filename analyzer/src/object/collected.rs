@@ -7,6 +7,11 @@ use crate::layout::Field;
 
 /// Flags in the lowest bits of `_gc_next` (`NEXT_MASK_UNREACHABLE`, `_PyGC_NEXT_MASK_OLD_SPACE_1`).
 const FLAGS: u64 = 3;
+/// The size of a pointer of the target, in bytes: `_gc_prev` lies that far behind `_gc_next`.
+const WORD: u64 = 8;
+/// Later releases of 3.13 (3.13.18 does, 3.13.0 does not) align `PyGC_Head` to 4 bytes only, and so have no padding before
+/// the generations; nothing that they say of themselves tells.
+const UNPADDED: u64 = 4;
 /// The longest header with the part of an object up to its type, in bytes.
 const MAX_HEAD: usize = 128;
 /// The most objects of one report that are looked at; at some 50 ns each.
@@ -36,7 +41,11 @@ impl Inspector<'_> {
         for (base, field) in arrays {
             let Some(place) = field.place else { continue };
             let base = base.ok_or(Unreadable::Unlocated("_PyRuntime"))?;
-            let first = self.field_address(base, field)?;
+            let mut first = self.field_address(base, field)?;
+            let earlier = first.sub(UNPADDED);
+            if !self.is_head(first) && self.is_head(earlier) {
+                first = earlier;
+            }
             let stride = layout.GcGeneration.size_of;
             let count = place.size.checked_div(stride).unwrap_or(0);
             for index in 0..u64::from(count) {
@@ -48,6 +57,13 @@ impl Inspector<'_> {
             return Err(Unreadable::NoField(own.gc_generations.name));
         }
         Ok(heads)
+    }
+
+    /// Whether the first link of a list leads back to this head.
+    fn is_head(&self, head: Address) -> bool {
+        let next = self.pointer(head, self.layout.structs.PyGcHead.gc_next);
+        let back = next.and_then(|next| Ok(self.memory.pointer(Address(next.0 & !FLAGS).add(WORD))?));
+        back.is_ok_and(|back| back.0 & !FLAGS == head.0)
     }
 
     /// Follows one list of the collector and gives `visit` each object with its type, at most `left` of them, which is

@@ -172,11 +172,7 @@ fn title(group: &[&Task], first: &Task) -> String {
     if let Some(awaited) = &first.awaits_type {
         states.push(format!("awaits {awaited}"));
     }
-    match first.thread {
-        Some(thread) => states.push(format!("thread {thread}")),
-        None if is_pending => states.push("its event loop does not run".to_owned()),
-        None => {}
-    }
+    states.extend(first.thread.map(|thread| format!("thread {thread}")));
     if let Some(id) = first.interpreter.filter(|&id| id != 0) {
         states.push(format!("interpreter {id}"));
     }

@@ -352,11 +352,12 @@ fn running_loop(inspector: &Inspector<'_>, thread: &ThreadState) -> Result<Optio
         return Ok(None);
     }
     let Some(holder) = inspector.dict_get(dict, "__asyncio_running_event_loop__")? else { return Ok(None) };
-    let holds = layout.PyRunningLoopHolder.size_of;
-    if inspector.type_of(holder)?.basic_size != i64::from(holds) {
-        return Ok(None);
-    }
-    let running = inspector.pointer(holder, layout.PyRunningLoopHolder.rl_loop)?;
+    // The loop itself, or an object around it, as the release has it.
+    let running = if inspector.type_of(holder)?.short_name() == "_RunningLoopHolder" {
+        inspector.pointer(holder, layout.PyRunningLoopHolder.rl_loop)?
+    } else {
+        holder
+    };
     Ok((!running.is_null() && !inspector.is_none(running)?).then_some(running))
 }
 
