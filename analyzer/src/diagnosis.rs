@@ -47,7 +47,7 @@ pub(crate) fn explain(problem: &NotFound) -> String {
             libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
             .to_owned(),
         NotFound::Unsupported { what } => {
-            format!("the process runs {what}, which pycore cannot read; it reads CPython 3.7 to 3.13")
+            format!("the process runs {what}, which pycore cannot read; it reads CPython 2.7 and 3.6 to 3.15")
         }
         NotFound::NoLayout { version, why, .. } => format!(
             "a CPython {}was found, but no layout table fits it ({why}). Make one from an interpreter of the same \

@@ -115,6 +115,14 @@ pub(super) fn map(file: &File) -> io::Result<Mmap> {
     }
 }
 
+/// Gives back the memory that holds pages of `mapping`, which are read from the file again when they are next touched: for
+/// who passes over more than fits into memory. A system that does not do so keeps them.
+pub(super) fn let_go(mapping: &Mmap) {
+    // SAFETY: `map` made the mapping, which nobody can write to, so that each page reads the same again.
+    #[expect(unsafe_code)]
+    let _ = unsafe { mapping.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+}
+
 /// From now on, a mapped file that another process shortens ends this process in order: with one sentence on standard
 /// error and exit code 2 instead of death by SIGBUS. For programs alone; a library must not change its host's signals.
 ///

@@ -102,6 +102,11 @@ impl Dump {
         &self.process
     }
 
+    /// Gives back the memory that the dump's bytes take, until they are next read: for who passes over all of them.
+    pub fn let_go(&self) {
+        input::let_go(&self.data);
+    }
+
     /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
     pub fn memory(&self) -> Regions<'_> {
         address_space::lay_out(&self.core.headers.segments, &self.core.mappings, &self.data, |index| {

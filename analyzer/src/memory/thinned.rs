@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// rather than something wrong.
 const FILL: u8 = 0xa5;
 
-/// Wraps a [`Memory`]; of some pages, all bytes but those in a set read as [`FILL`].
+/// Wraps a [`Memory`]; of some pages, all bytes but those in a set read as a filling.
 pub struct Thinned<'a> {
     inner: &'a dyn Memory,
     /// The first addresses of the pages.

@@ -180,7 +180,7 @@ impl Search<'_> {
                 found
             });
         }
-        let places = search::places(whole, process);
+        let places = search::places(self.dump, whole);
         info!("{} places hold the pthread_self() of a thread", places.len());
         self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
         if self.found.is_empty() {
@@ -239,7 +239,7 @@ impl Search<'_> {
         if !self.found.iter().any(|runtime| runtime.fit.is_cut_short) {
             return;
         }
-        let mut places = search::places(whole, self.dump.process());
+        let mut places = search::places(self.dump, whole);
         places.retain(|place| !self.found.iter().any(|runtime| runtime.fit.threads.contains(place)));
         for runtime in self.found.iter_mut().filter(|runtime| runtime.fit.is_cut_short) {
             let inspector = Inspector::new(self.memory, &runtime.layout);

@@ -10,12 +10,15 @@ use crate::dump::Dump;
 use crate::layout::{Field, Layout};
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::{NativeThreads, ProcessInfo};
+use crate::process::NativeThreads;
 use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, interpreter_threads, thread_state};
 use std::collections::{HashMap, HashSet};
 
 /// The most places with a wanted number that are looked at.
 const MAX_PLACES: usize = 1 << 20;
+
+/// How much memory is passed over before it is let go again, in bytes.
+const PIECE: u64 = 64 << 20;
 
 /// How much memory is looked at for shapes, in bytes.
 const MAX_SHAPED: u64 = 1 << 30;
@@ -23,24 +26,31 @@ const MAX_SHAPED: u64 = 1 << 30;
 const MAX_THREADS: usize = 1 << 16;
 
 /// Places in writable memory that hold the `pthread_self()` of a native thread.
-pub(super) fn places(memory: &dyn Memory, process: &ProcessInfo) -> Vec<Address> {
+pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
+    let process = dump.process();
     let natives = NativeThreads::new(memory, process);
     let threads = || process.threads.iter().take(MAX_THREADS);
     let mut ids = Vec::from_iter(threads().flat_map(|thread| natives.pthreads(thread)));
     if ids.is_empty() {
         let tids = threads().map(|thread| thread.tid.into());
-        let tids = places_of(memory, tids.collect());
+        let tids = places_of(dump, memory, tids.collect());
         ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
     }
-    places_of(memory, ids.into_iter().map(|id| id.0).collect())
+    places_of(dump, memory, ids.into_iter().map(|id| id.0).collect())
 }
 
 /// Places in writable memory that hold one of `numbers`.
-fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
+fn places_of(dump: &Dump, memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     let mut places = Vec::new();
-    if let Some(wanted) = Wanted::new(numbers) {
-        for range in memory.ranges().into_iter().filter(|range| range.writable) {
-            words::find(memory, range, &wanted, MAX_PLACES, &mut places);
+    let Some(wanted) = Wanted::new(numbers) else { return places };
+    for range in memory.ranges().into_iter().filter(|range| range.writable) {
+        for start in (0..range.size).step_by(PIECE as usize) {
+            let size = PIECE.min(range.size - start);
+            let piece = Range { start: range.start.add(start), size, ..range };
+            words::find(memory, piece, &wanted, MAX_PLACES, &mut places);
+            if size == PIECE {
+                dump.let_go();
+            }
         }
     }
     places
