@@ -151,6 +151,11 @@ fn compare_python(c: &mut Comparison, truth: &Truth, report: &Json) {
     }
 }
 
+/// Whether the report says that it could not read this.
+fn is_gap(report: &Json, what: &str) -> bool {
+    list(report, "gaps").iter().any(|gap| field(gap, "what") == what)
+}
+
 fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
     let mut expected_order: Vec<&Thread> = truth.threads.iter().collect();
     expected_order.sort_by_key(|thread| (Some(thread.tid) != truth.crashed_tid, !thread.main, thread.tid));
@@ -178,7 +183,10 @@ fn compare_threads(c: &mut Comparison, truth: &Truth, report: &Json) {
             c.expect(&path, found, "crashed", Some(thread.tid) == truth.crashed_tid);
         }
         if thread.python {
-            c.expect(&path, found, "holds_gil", thread.holds_gil);
+            // Unknown only with a gap that says so: up to 3.6 the symbols of a file tell.
+            if !(field(found, "holds_gil").is_null() && is_gap(report, "the holder of the GIL")) {
+                c.expect(&path, found, "holds_gil", thread.holds_gil);
+            }
             c.expect(&path, found, "interpreter", 0);
             let known = [
                 ("waiting_for_gil", thread.waiting_for_gil),
