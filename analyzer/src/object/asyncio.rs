@@ -69,7 +69,13 @@ impl Inspector<'_> {
     /// Missing bytes.
     pub(crate) fn future_class(&self, class: &TypeInfo) -> Result<Option<FutureClass>, Unreadable> {
         for &base in &class.mro {
-            return Ok(Some(match self.type_info(base)?.name.as_str() {
+            let base = match self.type_info(base) {
+                Ok(base) => base,
+                // A type whose name is missing is one that no module has, and none of these.
+                Err(Unreadable::Fault(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            return Ok(Some(match base.name.as_str() {
                 "_asyncio.Task" => FutureClass::NativeTask,
                 "_asyncio.Future" => FutureClass::NativeFuture,
                 "asyncio.tasks.Task" => FutureClass::PythonTask,
@@ -236,7 +242,7 @@ impl Inspector<'_> {
             return Ok(());
         }
         for entry in self.list_items(list, MAX_CALLBACKS)?.0 {
-            if self.type_of(entry)?.is_tuple() {
+            if self.type_of(entry).is_ok_and(|class| class.is_tuple()) {
                 out.extend(self.tuple_items(entry, 1)?.0);
             } else {
                 out.push(entry);
@@ -252,9 +258,11 @@ impl Inspector<'_> {
         name: &str,
     ) -> Result<Option<Rc<TypeInfo>>, Unreadable> {
         for &base in &class.mro {
-            let base = self.type_info(base)?;
-            if base.name == name {
-                return Ok(Some(base));
+            match self.type_info(base) {
+                Ok(base) if base.name == name => return Ok(Some(base)),
+                // A type whose name is missing is one that no module has, and none that is asked for.
+                Ok(_) | Err(Unreadable::Fault(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

@@ -188,15 +188,7 @@ impl Inspector<'_> {
         } else {
             format!("{module}.{qualname}")
         };
-        let mro = match self.pointer(address, layout.tp_mro)? {
-            Address::NULL => vec![address],
-            mro => {
-                let count = self.length(mro)?.min(MAX_MRO);
-                let items = self.field_address(mro, self.layout.structs.PyTupleObject.ob_item)?;
-                (0..count).map(|index| self.item(items, index)).collect::<Result<_, _>>()?
-            }
-        };
-        let (mro, classic_bases) = self.without_classic(mro)?;
+        let (mro, classic_bases) = self.without_classic(self.method_resolution_order(address)?)?;
         Ok(TypeInfo {
             address,
             module,
@@ -223,6 +215,19 @@ impl Inspector<'_> {
         }
         let also = |old: u64, new: u64| if flags & old == 0 { 0 } else { new };
         Ok(flags | also(INT_SUBCLASS, LONG_SUBCLASS) | also(STRING_SUBCLASS, UNICODE_SUBCLASS))
+    }
+
+    /// `tp_mro` of the type at `address`, the type itself first; in 2.7 classic classes may be among them.
+    pub(crate) fn method_resolution_order(&self, address: Address) -> Result<Vec<Address>, Unreadable> {
+        let layout = &self.layout.structs;
+        match self.pointer(address, layout.PyTypeObject.tp_mro)? {
+            Address::NULL => Ok(vec![address]),
+            mro => {
+                let count = self.length(mro)?.min(MAX_MRO);
+                let items = self.field_address(mro, layout.PyTupleObject.ob_item)?;
+                (0..count).map(|index| self.item(items, index)).collect()
+            }
+        }
     }
 
     /// `__module__`, `__qualname__` and `tp_name` as `type_module` and `type_qualname` in Objects/typeobject.c

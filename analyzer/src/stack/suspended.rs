@@ -208,7 +208,14 @@ fn tracked(inspector: &Inspector<'_>, states: &[InterpreterState], roots: &Roots
         let kind = match kinds.get(&class) {
             Some(&known) => known,
             None if kinds.len() >= MAX_TYPES => None,
-            None => *kinds.entry(class).or_insert(kind_of(inspector, class).unwrap_or(None)),
+            None => *kinds.entry(class).or_insert_with(|| {
+                kind_of(inspector, class).unwrap_or_else(|error| {
+                    inspector.note_gap(error.gap(format!(
+                        "whether objects of the type at {class} are tasks, generators or greenlets"
+                    )));
+                    None
+                })
+            }),
         };
         let set = match kind {
             Some(Kind::Task) => &mut found.tasks,
@@ -263,7 +270,18 @@ fn tracked(inspector: &Inspector<'_>, states: &[InterpreterState], roots: &Roots
 }
 
 fn kind_of(inspector: &Inspector<'_>, class: Address) -> Result<Option<Kind>, Unreadable> {
-    let class = inspector.type_info(class)?;
+    let class = match inspector.type_info(class) {
+        Ok(class) => class,
+        // Its name is missing, so that it is none of these itself; it may derive from one.
+        Err(_) => {
+            let bases = inspector.method_resolution_order(class)?;
+            let mut named = bases.into_iter().skip(1).filter_map(|base| inspector.type_info(base).ok());
+            match named.next() {
+                Some(base) => base,
+                None => return Ok(None),
+            }
+        }
+    };
     if generator_kind(&class.name).is_some() {
         return Ok(Some(Kind::Generator));
     }
@@ -353,11 +371,20 @@ fn running_loop(inspector: &Inspector<'_>, thread: &ThreadState) -> Result<Optio
     }
     let Some(holder) = inspector.dict_get(dict, "__asyncio_running_event_loop__")? else { return Ok(None) };
     // The loop itself, or an object around it, as the release has it.
-    let running = if inspector.type_of(holder)?.short_name() == "_RunningLoopHolder" {
-        inspector.pointer(holder, layout.PyRunningLoopHolder.rl_loop)?
-    } else {
-        holder
+    let is_holder = match inspector.type_of(holder) {
+        Ok(class) => class.short_name() == "_RunningLoopHolder",
+        // No module has that type, so its name may be missing; a loop's is not.
+        Err(error) => {
+            let class = inspector.non_null(holder, layout.PyObject.ob_type)?;
+            let size = inspector.uint(class, layout.PyTypeObject.tp_basicsize)?;
+            if size != u64::from(layout.PyRunningLoopHolder.size_of) {
+                return Err(error);
+            }
+            true
+        }
     };
+    let running =
+        if is_holder { inspector.pointer(holder, layout.PyRunningLoopHolder.rl_loop)? } else { holder };
     Ok((!running.is_null() && !inspector.is_none(running)?).then_some(running))
 }
 

@@ -108,7 +108,9 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         let mut parts = Vec::new();
-        match inspector.type_of(callback)?.name.as_str() {
+        // The name of a type may be missing; only the types below lead on, and all of them have names.
+        let class = inspector.type_of(callback).ok();
+        match class.as_ref().map_or("", |class| class.name.as_str()) {
             "function" if self.is_of_asyncio(callback)? => {
                 let closure = inspector.pointer(callback, layout.PyFunctionObject.func_closure)?;
                 if !closure.is_null() {
