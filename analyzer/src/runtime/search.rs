@@ -47,7 +47,9 @@ fn places_of(dump: &Dump, memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address
         for start in (0..range.size).step_by(PIECE as usize) {
             let size = PIECE.min(range.size - start);
             let piece = Range { start: range.start.add(start), size, ..range };
-            words::find(memory, piece, &wanted, MAX_PLACES, &mut places);
+            if !words::find(memory, piece, &wanted, MAX_PLACES, &mut places) {
+                break;
+            }
             if size == PIECE {
                 dump.let_go();
             }
