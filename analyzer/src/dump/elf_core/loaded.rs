@@ -15,6 +15,8 @@ use object::elf;
 
 /// How many link maps are followed.
 const MAX_LINK_MAPS: usize = 1 << 16;
+/// What is public of a `struct link_map`, in bytes: `l_addr`, `l_name`, `l_ld`, `l_next`, `l_prev`. Debuggers read all of it.
+const LINK_MAP: usize = 40;
 /// The longest path that is read, in bytes: the kernel's `PATH_MAX`.
 const MAX_PATH: usize = 4096;
 
@@ -95,21 +97,48 @@ pub(super) fn follow_link_maps(memory: &dyn Memory, bases: impl Iterator<Item = 
 /// Where each loaded file has its dynamic section, and its path; empty for the main program.
 fn link_maps(memory: &dyn Memory, modules: &[Loaded]) -> Vec<(Address, Vec<u8>)> {
     const R_MAP: u64 = 8;
-    const L_NAME: u64 = 8;
-    const L_LD: u64 = 16;
-    const L_NEXT: u64 = 24;
+    const L_NAME: usize = 1;
+    const L_LD: usize = 2;
+    const L_NEXT: usize = 3;
     let mut found = Vec::new();
     let debug = modules.iter().find_map(|module| module.debug);
     let mut next = debug.and_then(|debug| memory.pointer(debug.add(R_MAP)).ok());
     while let Some(link_map) = next.filter(|link_map| !link_map.is_null())
         && found.len() < MAX_LINK_MAPS
+        && let Ok(fields) = memory.array::<LINK_MAP>(link_map)
     {
-        let field = |offset| memory.pointer(link_map.add(offset)).ok();
+        let field = |index| fields.as_chunks().0.get(index).map(|word| Address(u64::from_le_bytes(*word)));
         let path = field(L_NAME).and_then(|name| memory.c_string(name, MAX_PATH).ok()).unwrap_or_default();
-        if let Some(dynamic) = field(L_LD) {
-            found.push((dynamic, path));
-        }
+        found.extend(field(L_LD).map(|dynamic| (dynamic, path)));
         next = field(L_NEXT);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Backing, FaultCause, Range, RecordingMemory, Region, Regions};
+
+    #[test]
+    fn a_link_map_is_read_whole_also_where_a_page_ends_within_it() {
+        const DEBUG: u64 = 0x1000;
+        for at in [0x1ff8, 0x1fe0] {
+            let mut bytes = vec![0; 0x2000];
+            let mut put = |address: u64, value: u64| {
+                let start = (address - DEBUG) as usize;
+                bytes[start..start + 8].copy_from_slice(&value.to_le_bytes());
+            };
+            put(DEBUG + 8, at);
+            put(at + 16, 0x7777);
+            let range = Range { start: Address(DEBUG), size: 0x2000, writable: true, executable: false };
+            let backing = Backing::Bytes(&bytes, FaultCause::NotDumped);
+            let memory = Regions::new(vec![Region { range, backing }]);
+            let recording = RecordingMemory::new(&memory);
+            let debug = Some(Address(DEBUG));
+            let main = Loaded { base: Address(0), end: Address(1), parts: Vec::new(), debug, so_name: None };
+            assert_eq!(link_maps(&recording, &[main]), [(Address(0x7777), Vec::new())]);
+            assert_eq!(recording.touched().pages(), [Address(0x1000), Address(0x2000)]);
+        }
+    }
 }
