@@ -1,5 +1,4 @@
-//! Cores cut off at every twentieth of their size, with `TRUNCATED_ALL` at every hundredth: no panic, and no thread or
-//! frame that is not there.
+//! Cores cut off at every hundredth of their size: no panic, and no thread or frame that is not there.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pycore_tests::compare::{field, list};
@@ -42,8 +41,7 @@ fn check(core: &RecordedCore, more: Option<&str>) -> Result<(), Failed> {
     let mut cut = tempfile::NamedTempFile::new()?;
     let size = copy(&mut File::open(&core.core)?, cut.as_file_mut())?;
     let (mut wrong, mut with_frames) = (Vec::new(), Vec::new());
-    let step = if std::env::var_os("TRUNCATED_ALL").is_some() { 1 } else { 5 };
-    for percent in (1..100).rev().step_by(step) {
+    for percent in (1..100).rev() {
         cut.as_file().set_len(size * percent / 100)?;
         match analyze(cut.path(), more).and_then(|report| frames(&truth, report.as_ref())) {
             Ok(count) => with_frames.push((percent, count)),

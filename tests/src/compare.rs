@@ -152,7 +152,7 @@ fn compare_python(c: &mut Comparison, truth: &Truth, report: &Json) {
 }
 
 /// Whether the report says that it could not read this.
-fn is_gap(report: &Json, what: &str) -> bool {
+pub(crate) fn is_gap(report: &Json, what: &str) -> bool {
     list(report, "gaps").iter().any(|gap| field(gap, "what") == what)
 }
 

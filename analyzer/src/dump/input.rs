@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Seek as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
 use std::path::Path;
 
 /// The path that means standard input.
@@ -115,12 +115,13 @@ pub(super) fn map(file: &File) -> io::Result<Mmap> {
     }
 }
 
-/// Gives back the memory that holds pages of `mapping`, which are read from the file again when they are next touched: for
-/// who passes over more than fits into memory. A system that does not do so keeps them.
-pub(super) fn let_go(mapping: &Mmap) {
-    // SAFETY: `map` made the mapping, which nobody can write to, so that each page reads the same again.
-    #[expect(unsafe_code)]
-    let _ = unsafe { mapping.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+/// Copies `bytes`, a part of `mapping`, which is that of `file`, without touching the mapping's pages.
+pub(super) fn copy(file: &File, mapping: &Mmap, bytes: &[u8], buffer: &mut [u8]) -> io::Result<()> {
+    let offset = bytes.as_ptr().addr().wrapping_sub(mapping.as_ptr().addr());
+    if offset.checked_add(bytes.len()).is_none_or(|end| end > mapping.len()) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    file.read_exact_at(buffer, offset as u64)
 }
 
 /// From now on, a mapped file that another process shortens ends this process in order: with one sentence on standard

@@ -40,6 +40,8 @@ pub type Overwrite<'a> = &'a dyn Fn(&mut [u8]);
 #[derive(Debug)]
 pub struct Dump {
     path: PathBuf,
+    /// The file, or what was unpacked from it.
+    file: File,
     data: Mmap,
     /// The size of the file on the disk, in bytes.
     size: u64,
@@ -73,6 +75,7 @@ impl Dump {
         let files = process.modules.iter().map(|_| OnceCell::new()).collect();
         Ok(Dump {
             path: path.to_owned(),
+            file: input.file,
             data: input.data,
             size: input.size,
             core,
@@ -102,16 +105,13 @@ impl Dump {
         &self.process
     }
 
-    /// Gives back the memory that the dump's bytes take, until they are next read: for who passes over all of them.
-    pub fn let_go(&self) {
-        input::let_go(&self.data);
-    }
-
     /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
     pub fn memory(&self) -> Regions<'_> {
+        let copier = |bytes: &[u8], buffer: &mut [u8]| input::copy(&self.file, &self.data, bytes, buffer);
         address_space::lay_out(&self.core.headers.segments, &self.core.mappings, &self.data, |index| {
             self.module_file(index)
         })
+        .passing_over_by(Box::new(copier))
     }
 
     /// The file of the module `index` of [`ProcessInfo::modules`], looked for when it is first asked for. Not found if
@@ -200,6 +200,7 @@ impl Dump {
 
 /// A file, mapped, unpacked if need be.
 struct Input {
+    file: File,
     data: Mmap,
     /// Its size before it was unpacked, in bytes.
     size: u64,
@@ -228,7 +229,7 @@ fn read(path: &Path, search: &FileSearch) -> Result<Input, OpenProblem> {
     if unpack::is_packed(&data) {
         read_stream(file, Some(size), search, origin)
     } else {
-        Ok(Input { data, size, cut: None, origin })
+        Ok(Input { file, data, size, cut: None, origin })
     }
 }
 
@@ -248,7 +249,8 @@ fn read_stream(
     if let Some(codec) = unpack::Codec::of(&data) {
         return Err(OpenProblem::TooManyLayers { codec });
     }
-    Ok(Input { data, size: size.unwrap_or(unpacked.packed_size), cut: unpacked.cut, origin })
+    let size = size.unwrap_or(unpacked.packed_size);
+    Ok(Input { file: unpacked.file, data, size, cut: unpacked.cut, origin })
 }
 
 /// Containers that are known, but cannot be read.

@@ -168,25 +168,28 @@ impl dyn Memory + '_ {
     /// # Errors
     /// The first address that could not be read before the NUL was found.
     pub fn c_string(&self, at: Address, limit: usize) -> Result<Vec<u8>, Fault> {
-        let mut bytes = Vec::new();
-        while bytes.len() < limit {
-            let from = at.add(bytes.len() as u64);
+        let mut length = 0;
+        let with_end = loop {
+            let from = at.add(length as u64);
             let mut chunk = [0u8; 64];
-            let mut size = chunk.len().min(limit - bytes.len());
-            if let Err(fault) = self.read(from, chunk.get_mut(..size).unwrap_or_default()) {
+            let mut size = chunk.len().min(limit - length);
+            if size == 0 {
+                break length;
+            }
+            if let Err(fault) = self.pass_over(from, chunk.get_mut(..size).unwrap_or_default()) {
                 size = size.min(fault.at.0.wrapping_sub(from.0) as usize);
                 if size == 0 {
                     return Err(fault);
                 }
-                self.read(from, chunk.get_mut(..size).unwrap_or_default())?;
+                self.pass_over(from, chunk.get_mut(..size).unwrap_or_default())?;
             }
-            let chunk = chunk.get(..size).unwrap_or_default();
-            if let Some(end) = chunk.iter().position(|&byte| byte == 0) {
-                bytes.extend_from_slice(chunk.get(..end).unwrap_or_default());
-                return Ok(bytes);
+            if let Some(end) = chunk.iter().take(size).position(|&byte| byte == 0) {
+                break length + end + 1;
             }
-            bytes.extend_from_slice(chunk);
-        }
-        Ok(bytes)
+            length += size;
+        };
+        let mut string = self.bytes(at, with_end)?;
+        string.pop_if(|last| *last == 0);
+        Ok(string)
     }
 }

@@ -3,6 +3,7 @@
 use super::{Fault, FaultCause, Memory, PAGE_SIZE, Range};
 use crate::addr::Address;
 use std::cell::{Cell, OnceCell};
+use std::io;
 
 /// Where the bytes of a region come from.
 pub enum Backing<'a> {
@@ -76,9 +77,14 @@ impl Region<'_> {
 /// How many pages are remembered with the region they lie in; a power of two.
 const REMEMBERED: usize = 256;
 
+/// Copies bytes of a mapped file without touching their pages; an error where the file cannot be read that way.
+type Copier<'a> = Box<dyn Fn(&[u8], &mut [u8]) -> io::Result<()> + 'a>;
+
 /// Regions in ascending order without overlaps.
 pub struct Regions<'a> {
     regions: Vec<Region<'a>>,
+    /// How bytes are copied that are merely passed over.
+    copier: Option<Copier<'a>>,
     /// By the low bits of a page's number, the index of the region that such a page was last found in.
     last_hits: Box<[Cell<usize>; REMEMBERED]>,
 }
@@ -99,7 +105,14 @@ impl<'a> Regions<'a> {
             }
             keep
         });
-        Regions { regions, last_hits: Box::new([const { Cell::new(0) }; REMEMBERED]) }
+        Regions { regions, copier: None, last_hits: Box::new([const { Cell::new(0) }; REMEMBERED]) }
+    }
+
+    /// Has bytes that are merely passed over copied by `copier`, where it can: mapping pages that nobody looks at again
+    /// takes longer than reading them, and memory.
+    pub fn passing_over_by(mut self, copier: Copier<'a>) -> Self {
+        self.copier = Some(copier);
+        self
     }
 
     fn find(&self, at: Address) -> Option<&Region<'a>> {
@@ -130,6 +143,19 @@ impl Memory for Regions<'_> {
             rest = later;
         }
         Ok(())
+    }
+
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        if buffer.len() >= PAGE_SIZE as usize
+            && let Some(copier) = &self.copier
+            && let Some(Region { range, backing: Backing::Bytes(bytes, _) }) = self.find(at)
+            && let Ok(offset) = usize::try_from(at.0 - range.start.0)
+            && let Some(found) = offset.checked_add(buffer.len()).and_then(|end| bytes.get(offset..end))
+            && copier(found, buffer).is_ok()
+        {
+            return Ok(());
+        }
+        self.read(at, buffer)
     }
 
     fn ranges(&self) -> Vec<Range> {

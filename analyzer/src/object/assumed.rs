@@ -9,6 +9,10 @@ impl Inspector<'_> {
     pub(crate) fn assume_type(&self, object: Address, name: &'static str) -> Result<(), Unreadable> {
         let class = self.non_null(object, self.layout.structs.PyObject.ob_type)?;
         self.assumed.borrow_mut().entry(class).or_insert(name);
+        let mut types = self.types.borrow_mut();
+        if types.get(&class).is_some_and(|known| known.nameless.is_some()) {
+            types.remove(&class);
+        }
         Ok(())
     }
 

@@ -69,13 +69,7 @@ impl Inspector<'_> {
     /// Missing bytes.
     pub(crate) fn future_class(&self, class: &TypeInfo) -> Result<Option<FutureClass>, Unreadable> {
         for &base in &class.mro {
-            let base = match self.type_info(base) {
-                Ok(base) => base,
-                // A type whose name is missing is one that no module has, and none of these.
-                Err(Unreadable::Fault(_)) => continue,
-                Err(error) => return Err(error),
-            };
-            return Ok(Some(match base.name.as_str() {
+            return Ok(Some(match self.type_shape(base)?.name.as_str() {
                 "_asyncio.Task" => FutureClass::NativeTask,
                 "_asyncio.Future" => FutureClass::NativeFuture,
                 "asyncio.tasks.Task" => FutureClass::PythonTask,
@@ -92,7 +86,7 @@ impl Inspector<'_> {
     /// # Errors
     /// Missing bytes, or a struct that no table has.
     pub(crate) fn future(&self, object: Address) -> Result<FutureFields, Unreadable> {
-        let class = self.type_of(object)?;
+        let class = self.shape_of(object)?;
         match self.future_class(&class)? {
             Some(kind @ (FutureClass::NativeTask | FutureClass::NativeFuture)) => {
                 self.native_future(object, &class, kind)
@@ -238,11 +232,11 @@ impl Inspector<'_> {
 
     /// The callables of a list of callbacks: from 3.7 on pairs with their contexts.
     fn add_callbacks(&self, list: Address, out: &mut Vec<Address>) -> Result<(), Unreadable> {
-        if list.is_null() || !self.type_of(list)?.is_list() {
+        if list.is_null() || !self.shape_of(list)?.is_list() {
             return Ok(());
         }
         for entry in self.list_items(list, MAX_CALLBACKS)?.0 {
-            if self.type_of(entry).is_ok_and(|class| class.is_tuple()) {
+            if self.shape_of(entry)?.is_tuple() {
                 out.extend(self.tuple_items(entry, 1)?.0);
             } else {
                 out.push(entry);
@@ -258,11 +252,9 @@ impl Inspector<'_> {
         name: &str,
     ) -> Result<Option<Rc<TypeInfo>>, Unreadable> {
         for &base in &class.mro {
-            match self.type_info(base) {
-                Ok(base) if base.name == name => return Ok(Some(base)),
-                // A type whose name is missing is one that no module has, and none that is asked for.
-                Ok(_) | Err(Unreadable::Fault(_)) => {}
-                Err(error) => return Err(error),
+            let base = self.type_shape(base)?;
+            if base.name == name {
+                return Ok(Some(base));
             }
         }
         Ok(None)

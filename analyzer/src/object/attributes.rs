@@ -129,7 +129,7 @@ impl Inspector<'_> {
     ) -> Result<(), Unreadable> {
         let layout = &self.layout.structs;
         for &base in class.mro.iter().rev() {
-            let base = self.type_info(base)?;
+            let base = self.type_shape(base)?;
             if !base.is_heap_type() {
                 continue;
             }
@@ -163,7 +163,7 @@ impl Inspector<'_> {
     /// # Errors
     /// As [`Inspector::attributes`].
     pub(crate) fn attribute(&self, object: Address, name: &str) -> Result<Option<Address>, Unreadable> {
-        let class = self.type_of(object)?;
+        let class = self.shape_of(object)?;
         let (attributes, _) = self.attributes(object, &class, usize::MAX)?;
         Ok(attributes.into_iter().find(|(found, _)| found == name).map(|(_, value)| value))
     }

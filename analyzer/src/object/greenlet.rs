@@ -80,7 +80,7 @@ impl Inspector<'_> {
 
     /// How many pointers lead where they should; `None` where one does not.
     fn greenlet_fit(&self, table: &PackageLayout, greenlet: Address) -> Option<usize> {
-        let class = self.type_of(greenlet).ok()?;
+        let class = self.shape_of(greenlet).ok()?;
         let base = self.base_named(&class, "greenlet.greenlet").ok()??;
         if base.basic_size != i64::from(table.structs.PyGreenlet.size_of) {
             return None;
@@ -105,7 +105,7 @@ impl Inspector<'_> {
             for field in [layout.main_greenlet, layout.parent].into_iter().filter(Field::exists) {
                 let other = self.pointer(state, field).ok()?;
                 if !other.is_null() {
-                    if !self.is_greenlet_class(&*self.type_of(other).ok()?).ok()? {
+                    if !self.is_greenlet_class(&*self.shape_of(other).ok()?).ok()? {
                         return None;
                     }
                     proofs += 1;

@@ -5,7 +5,7 @@ use super::printable::Printable;
 use super::static_names::StaticName;
 use super::types::TypeInfo;
 use crate::addr::Address;
-use crate::layout::{Field, Layout};
+use crate::layout::{Bits, Field, Layout};
 use crate::memory::{Fault, Memory};
 use crate::report::Gap;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -163,7 +163,10 @@ impl<'a> Inspector<'a> {
     pub(crate) fn uint(&self, base: Address, field: Field) -> Result<u64, Unreadable> {
         let place = field.place.ok_or(Unreadable::NoField(field.name))?;
         let at = base.add(u64::from(place.offset));
-        let whole = match place.size {
+        if let Some(bits) = place.bits {
+            return self.bit_field(at, bits);
+        }
+        Ok(match place.size {
             1 => u64::from(self.memory.u8(at)?),
             2 => u64::from(self.memory.u16(at)?),
             4 => u64::from(self.memory.u32(at)?),
@@ -174,14 +177,21 @@ impl<'a> Inspector<'a> {
                     what: format!("{field} is no integer: {size} bytes"),
                 });
             }
-        };
-        Ok(match place.bits {
-            Some(bits) => {
-                let mask = 1u64.checked_shl(u32::from(bits.width)).unwrap_or(0).wrapping_sub(1);
-                whole.checked_shr(u32::from(bits.shift)).unwrap_or(0) & mask
-            }
-            None => whole,
         })
+    }
+
+    /// Bits of the storage unit at `unit`. No byte is read that has none of them: nobody may have written to it.
+    fn bit_field(&self, unit: Address, bits: Bits) -> Result<u64, Unreadable> {
+        let (shift, width) = (u32::from(bits.shift), u32::from(bits.width));
+        let at = unit.add(u64::from(shift / 8));
+        let mut word = [0; 8];
+        let size = (shift % 8 + width).div_ceil(8) as usize;
+        let bytes = word
+            .get_mut(..size)
+            .ok_or_else(|| Unreadable::Nonsense { at, what: format!("a bit-field of {width} bits") })?;
+        self.memory.read(at, bytes)?;
+        let mask = 1u64.checked_shl(width).unwrap_or(0).wrapping_sub(1);
+        Ok(u64::from_le_bytes(word) >> (shift % 8) & mask)
     }
 
     /// A signed integer field.
@@ -218,6 +228,11 @@ impl<'a> Inspector<'a> {
             });
         }
         self.type_info(self.pointer(object, self.layout.structs.PyObject.ob_type)?)
+    }
+
+    /// `Py_TYPE(object)`, for who needs no name.
+    pub(crate) fn shape_of(&self, object: Address) -> Result<Rc<TypeInfo>, Unreadable> {
+        self.type_shape(self.non_null(object, self.layout.structs.PyObject.ob_type)?)
     }
 
     /// `Py_SIZE(object)`.

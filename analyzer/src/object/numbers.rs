@@ -169,7 +169,7 @@ impl Inspector<'_> {
     /// # Errors
     /// As [`Inspector::big_int`], or a larger number.
     pub fn small_int(&self, object: Address) -> Result<i64, Unreadable> {
-        if !self.type_of(object)?.is_int() {
+        if !self.shape_of(object)?.is_int() {
             return Err(Unreadable::Nonsense {
                 at: object,
                 what: "another object instead of an int".to_owned(),

@@ -73,9 +73,14 @@ pub struct TypeInfo {
     pub mro: Vec<Address>,
     /// What stands in `tp_mro` of 2.7 and is no type: classes that derive from nothing.
     pub(super) classic_bases: Vec<Address>,
+    /// Why the names are missing, which are `?` then: those of static types lie in read-only data.
+    pub(crate) nameless: Option<Unreadable>,
     repr_source: OnceCell<MethodSource>,
     str_source: OnceCell<MethodSource>,
 }
+
+/// What stands for the names of a type that are missing.
+const UNNAMED: &str = "?";
 
 impl TypeInfo {
     /// A builtin type of which no more is known than its name and `flags`.
@@ -92,6 +97,7 @@ impl TypeInfo {
             dict: Address::NULL,
             mro: vec![address],
             classic_bases: Vec::new(),
+            nameless: None,
             repr_source: OnceCell::from(MethodSource::Native(name.clone())),
             str_source: OnceCell::from(MethodSource::Native(name.clone())),
             name,
@@ -162,14 +168,29 @@ impl Inspector<'_> {
     /// What is known of the type object at `address`; read once.
     ///
     /// # Errors
-    /// Missing bytes, or no type there.
+    /// Missing bytes, those of its name included, or no type there.
     pub fn type_info(&self, address: Address) -> Result<Rc<TypeInfo>, Unreadable> {
+        let info = self.type_shape(address)?;
+        match &info.nameless {
+            None => Ok(info),
+            Some(why) => Err(why.clone()),
+        }
+    }
+
+    /// As [`Inspector::type_info`], for who needs no name: a static type may be all there but for that.
+    ///
+    /// # Errors
+    /// Missing bytes, or no type there.
+    pub(crate) fn type_shape(&self, address: Address) -> Result<Rc<TypeInfo>, Unreadable> {
         if let Some(known) = self.types.borrow().get(&address) {
             return Ok(Rc::clone(known));
         }
         let read = self.read_type(address);
         let info = Rc::new(read.or_else(|error| self.assumed_type(address).ok_or(error))?);
-        self.types.borrow_mut().insert(address, Rc::clone(&info));
+        // Until the modules are known, so may be the name later.
+        if info.nameless.is_none() || !self.sys_modules().is_null() {
+            self.types.borrow_mut().insert(address, Rc::clone(&info));
+        }
         Ok(info)
     }
 
@@ -182,7 +203,13 @@ impl Inspector<'_> {
         }
         let flags = self.type_flags(address)?;
         let dict = self.pointer(address, layout.tp_dict)?;
-        let (module, qualname, tp_name) = self.type_names(address, flags & HEAPTYPE != 0, dict)?;
+        let heap = flags & HEAPTYPE != 0;
+        let ((module, qualname, tp_name), nameless) = match self.type_names(address, heap, dict) {
+            Err(error @ Unreadable::Fault(_)) if !heap => {
+                ((String::new(), UNNAMED.to_owned(), UNNAMED.to_owned()), Some(error))
+            }
+            names => (names?, None),
+        };
         let name = if module.is_empty() || self.layout.is_builtins(&module) {
             qualname.clone()
         } else {
@@ -202,6 +229,7 @@ impl Inspector<'_> {
             dict,
             mro,
             classic_bases,
+            nameless,
             repr_source: OnceCell::new(),
             str_source: OnceCell::new(),
         })
@@ -218,7 +246,7 @@ impl Inspector<'_> {
     }
 
     /// `tp_mro` of the type at `address`, the type itself first; in 2.7 classic classes may be among them.
-    pub(crate) fn method_resolution_order(&self, address: Address) -> Result<Vec<Address>, Unreadable> {
+    fn method_resolution_order(&self, address: Address) -> Result<Vec<Address>, Unreadable> {
         let layout = &self.layout.structs;
         match self.pointer(address, layout.PyTypeObject.tp_mro)? {
             Address::NULL => Ok(vec![address]),
@@ -279,7 +307,7 @@ impl Inspector<'_> {
         name: &str,
     ) -> Result<Option<Address>, Unreadable> {
         for &base in &class.mro {
-            let base = self.type_info(base)?;
+            let base = self.type_shape(base)?;
             if !base.dict.is_null()
                 && let Some(found) = self.dict_get(base.dict, name)?
             {
@@ -353,7 +381,12 @@ impl Inspector<'_> {
 
     /// Whether the object is `None`.
     pub(crate) fn is_none(&self, object: Address) -> Result<bool, Unreadable> {
-        Ok(self.type_of(object)?.name == "NoneType")
+        let class = self.shape_of(object)?;
+        match &class.nameless {
+            // Where modules are known, the type of None is: by `builtins.None`.
+            Some(why) if self.sys_modules().is_null() => Err(why.clone()),
+            _ => Ok(class.name == "NoneType"),
+        }
     }
 
     /// `PyUnicode_Check`: by the flags of the object's type alone, so that reading a type's names, which needs

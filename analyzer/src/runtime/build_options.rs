@@ -16,7 +16,7 @@ pub(super) fn applied(inspector: &Inspector<'_>, roots: &Roots) -> Layout {
         return layout;
     };
     // By another version's layout, any bytes may look like a large dict.
-    if !inspector.type_of(sysdict).is_ok_and(|class| class.is_dict()) {
+    if !inspector.shape_of(sysdict).is_ok_and(|class| class.is_dict()) {
         return layout;
     }
     // Where this cannot be read, judging the layout tells it.

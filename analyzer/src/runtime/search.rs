@@ -17,9 +17,6 @@ use std::collections::{HashMap, HashSet};
 /// The most places with a wanted number that are looked at.
 const MAX_PLACES: usize = 1 << 20;
 
-/// How much memory is passed over before it is let go again, in bytes.
-const PIECE: u64 = 64 << 20;
-
 /// How much memory is looked at for shapes, in bytes.
 const MAX_SHAPED: u64 = 1 << 30;
 /// The most native threads that are looked for: one thread state leads to all of its interpreter.
@@ -33,27 +30,18 @@ pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
     let mut ids = Vec::from_iter(threads().flat_map(|thread| natives.pthreads(thread)));
     if ids.is_empty() {
         let tids = threads().map(|thread| thread.tid.into());
-        let tids = places_of(dump, memory, tids.collect());
+        let tids = places_of(memory, tids.collect());
         ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
     }
-    places_of(dump, memory, ids.into_iter().map(|id| id.0).collect())
+    places_of(memory, ids.into_iter().map(|id| id.0).collect())
 }
 
 /// Places in writable memory that hold one of `numbers`.
-fn places_of(dump: &Dump, memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
+fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     let mut places = Vec::new();
     let Some(wanted) = Wanted::new(numbers) else { return places };
     for range in memory.ranges().into_iter().filter(|range| range.writable) {
-        for start in (0..range.size).step_by(PIECE as usize) {
-            let size = PIECE.min(range.size - start);
-            let piece = Range { start: range.start.add(start), size, ..range };
-            if !words::find(memory, piece, &wanted, MAX_PLACES, &mut places) {
-                break;
-            }
-            if size == PIECE {
-                dump.let_go();
-            }
-        }
+        words::find(memory, range, &wanted, MAX_PLACES, &mut places);
     }
     places
 }

@@ -32,49 +32,47 @@ impl Wanted {
 }
 
 /// Finds the virtual addresses within `range` of aligned words whose value is wanted, at most `limit`. Where bytes are
-/// missing, the rest of the range is passed over; says whether none were.
+/// missing, the rest of the range is passed over.
 pub(super) fn find(
     memory: &dyn Memory,
     range: Range,
     wanted: &Wanted,
     limit: usize,
     found: &mut Vec<Address>,
-) -> bool {
+) {
     let already = found.len();
-    let is_whole = chunks(memory, range, |at, words| {
+    chunks(memory, range, |at, words| {
         find_in(words, at, wanted, found);
         found.len() < limit
     });
     for at in found.iter().skip(already) {
         let _ = memory.u64(*at);
     }
-    is_whole
 }
 
 /// Hands the aligned words of a range to `take`, some thousand at a time with the address of the first, as long as it
-/// wants more and bytes are there; says whether that was so to the end.
-fn chunks(memory: &dyn Memory, range: Range, mut take: impl FnMut(Address, &[[u8; 8]]) -> bool) -> bool {
+/// wants more and bytes are there.
+fn chunks(memory: &dyn Memory, range: Range, mut take: impl FnMut(Address, &[[u8; 8]]) -> bool) {
     let mut buffer = vec![0; CHUNK.min(usize::try_from(range.size).unwrap_or(CHUNK))];
     let mut done = range.start.0.next_multiple_of(8) - range.start.0;
     while done + 8 <= range.size {
         let at = range.start.add(done);
         let size = buffer.len().min(usize::try_from(range.size - done).unwrap_or(usize::MAX)) & !7;
-        let Some(chunk) = buffer.get_mut(..size) else { return false };
+        let Some(chunk) = buffer.get_mut(..size) else { return };
         let (held, faulted) = match memory.pass_over(at, chunk) {
             Ok(()) => (size, false),
             Err(fault) => {
                 let held = (fault.at.0.wrapping_sub(at.0) as usize).min(size) & !7;
-                let Some(chunk) = buffer.get_mut(..held) else { return false };
+                let Some(chunk) = buffer.get_mut(..held) else { return };
                 (if memory.pass_over(at, chunk).is_ok() { held } else { 0 }, true)
             }
         };
         let words = buffer.get(..held).unwrap_or_default().as_chunks::<8>().0;
         if !take(at, words) || faulted {
-            return false;
+            return;
         }
         done += size as u64;
     }
-    true
 }
 
 /// The virtual addresses and values of aligned words within `range` that are addresses of words from `lowest` to

@@ -4,7 +4,7 @@ use super::Stacks;
 use super::frame::{FRAME_COST, RawFrame};
 use crate::addr::Address;
 use crate::layout::{Field, FrameModel, FrameState};
-use crate::object::Unreadable;
+use crate::object::{TypeInfo, Unreadable};
 use crate::report::{GeneratorKind, GeneratorState};
 use std::collections::HashSet;
 
@@ -156,16 +156,18 @@ impl Stacks<'_, '_> {
         let layout = &inspector.layout.structs;
         let mut at = object;
         for _ in 0..MAX_WRAPPERS {
-            let field = match inspector.type_of(at) {
-                Ok(class) => match class.name.as_str() {
-                    "coroutine_wrapper" => layout.PyCoroWrapper.cw_coroutine,
-                    "async_generator_asend" => layout.PyAsyncGenASend.ags_gen,
-                    "async_generator_athrow" => layout.PyAsyncGenAThrow.agt_gen,
-                    "anext_awaitable" => layout.AnextAwaitable.wrapped,
-                    "_asyncio.FutureIter" => layout.FutureIter.future,
-                    _ => break,
+            let class = inspector.shape_of(at)?;
+            let field = match class.name.as_str() {
+                "coroutine_wrapper" => layout.PyCoroWrapper.cw_coroutine,
+                "async_generator_asend" => layout.PyAsyncGenASend.ags_gen,
+                "async_generator_athrow" => layout.PyAsyncGenAThrow.agt_gen,
+                "anext_awaitable" => layout.AnextAwaitable.wrapped,
+                "_asyncio.FutureIter" => layout.FutureIter.future,
+                _ if class.nameless.is_some() => match self.wrapper_without_name(at, &class) {
+                    Some(field) => field,
+                    None => break,
                 },
-                Err(error) => self.wrapper_without_name(at).ok_or(error)?,
+                _ => break,
             };
             match inspector.pointer(at, field)? {
                 Address::NULL => break,
@@ -177,34 +179,27 @@ impl Stacks<'_, '_> {
 
     /// The field with what a wrapper hands on to, of one whose type's name is missing: no module has these types. It is
     /// known by its size and by the type of what it wraps.
-    fn wrapper_without_name(&self, object: Address) -> Option<Field> {
+    fn wrapper_without_name(&self, object: Address, class: &TypeInfo) -> Option<Field> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
-        let class = inspector.pointer(object, layout.PyObject.ob_type).ok()?;
-        let size = inspector.uint(class, layout.PyTypeObject.tp_basicsize).ok()?;
-        let wraps = |field: Field, kind: GeneratorKind| {
-            let inner = inspector.pointer(object, field).and_then(|inner| inspector.type_of(inner));
-            inner.is_ok_and(|class| generator_kind(&class.name) == Some(kind))
+        let (coroutine, asynchronous) = (GeneratorKind::Coroutine, GeneratorKind::AsyncGenerator);
+        let candidates = [
+            (layout.PyCoroWrapper.size_of, layout.PyCoroWrapper.cw_coroutine, Some(coroutine)),
+            (layout.PyAsyncGenASend.size_of, layout.PyAsyncGenASend.ags_gen, Some(asynchronous)),
+            (layout.PyAsyncGenAThrow.size_of, layout.PyAsyncGenAThrow.agt_gen, Some(asynchronous)),
+            (layout.FutureIter.size_of, layout.FutureIter.future, None),
+        ];
+        let wraps = |field: Field, kind: Option<GeneratorKind>| -> Result<bool, Unreadable> {
+            let inner = inspector.shape_of(inspector.non_null(object, field)?)?;
+            match kind {
+                Some(_) => Ok(generator_kind(&inner.name) == kind),
+                None => Ok(inspector.future_class(&inner)?.is_some()),
+            }
         };
-        let wraps_future = |field: Field| {
-            let inner = inspector.pointer(object, field).and_then(|inner| inspector.type_of(inner));
-            let future = inner.and_then(|class| inspector.future_class(&class));
-            future.is_ok_and(|class| class.is_some())
-        };
-        let (wrapper, asend, athrow, future) =
-            (&layout.PyCoroWrapper, &layout.PyAsyncGenASend, &layout.PyAsyncGenAThrow, &layout.FutureIter);
-        let is = |size_of: u32| u64::from(size_of) == size;
-        if is(wrapper.size_of) && wraps(wrapper.cw_coroutine, GeneratorKind::Coroutine) {
-            Some(wrapper.cw_coroutine)
-        } else if is(asend.size_of) && wraps(asend.ags_gen, GeneratorKind::AsyncGenerator) {
-            Some(asend.ags_gen)
-        } else if is(athrow.size_of) && wraps(athrow.agt_gen, GeneratorKind::AsyncGenerator) {
-            Some(athrow.agt_gen)
-        } else if is(future.size_of) && wraps_future(future.future) {
-            Some(future.future)
-        } else {
-            None
-        }
+        let found = candidates.into_iter().find(|&(size, field, kind)| {
+            class.basic_size == i64::from(size) && wraps(field, kind).unwrap_or(false)
+        });
+        found.map(|(_, field, _)| field)
     }
 
     /// What a generator delegates to or awaits.

@@ -90,7 +90,10 @@ impl Greenlets {
                     None => self.frames.get(&address).cloned().unwrap_or_default(),
                 };
                 let stack = report_frames(stacks, &frames);
-                let class = inspector.type_of(address).map(|class| class.name.clone());
+                let class = inspector.shape_of(address).ok();
+                if let Some(why) = class.as_ref().and_then(|class| class.nameless.clone()) {
+                    inspector.note_gap(why.gap(format!("the type of the greenlet at {address}")));
+                }
                 let name = inspector.greenlet_name(address).unwrap_or_else(|error| {
                     inspector.note_gap(error.gap(format!("the name of the greenlet at {address}")));
                     None
@@ -103,7 +106,7 @@ impl Greenlets {
                 };
                 report::Greenlet {
                     address,
-                    type_name: class.unwrap_or_default(),
+                    type_name: class.map(|class| class.name.clone()).unwrap_or_default(),
                     name,
                     state: fields.state,
                     main: fields.main,

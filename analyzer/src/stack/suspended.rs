@@ -270,18 +270,7 @@ fn tracked(inspector: &Inspector<'_>, states: &[InterpreterState], roots: &Roots
 }
 
 fn kind_of(inspector: &Inspector<'_>, class: Address) -> Result<Option<Kind>, Unreadable> {
-    let class = match inspector.type_info(class) {
-        Ok(class) => class,
-        // Its name is missing, so that it is none of these itself; it may derive from one.
-        Err(_) => {
-            let bases = inspector.method_resolution_order(class)?;
-            let mut named = bases.into_iter().skip(1).filter_map(|base| inspector.type_info(base).ok());
-            match named.next() {
-                Some(base) => base,
-                None => return Ok(None),
-            }
-        }
-    };
+    let class = inspector.type_shape(class)?;
     if generator_kind(&class.name).is_some() {
         return Ok(Some(Kind::Generator));
     }
@@ -371,18 +360,10 @@ fn running_loop(inspector: &Inspector<'_>, thread: &ThreadState) -> Result<Optio
     }
     let Some(holder) = inspector.dict_get(dict, "__asyncio_running_event_loop__")? else { return Ok(None) };
     // The loop itself, or an object around it, as the release has it.
-    let is_holder = match inspector.type_of(holder) {
-        Ok(class) => class.short_name() == "_RunningLoopHolder",
-        // No module has that type, so its name may be missing; a loop's is not.
-        Err(error) => {
-            let class = inspector.non_null(holder, layout.PyObject.ob_type)?;
-            let size = inspector.uint(class, layout.PyTypeObject.tp_basicsize)?;
-            if size != u64::from(layout.PyRunningLoopHolder.size_of) {
-                return Err(error);
-            }
-            true
-        }
-    };
+    let class = inspector.shape_of(holder)?;
+    // No module has the holder's type, so its name may be missing; a loop's is not.
+    let is_holder = class.short_name() == "_RunningLoopHolder"
+        || class.nameless.is_some() && class.basic_size == i64::from(layout.PyRunningLoopHolder.size_of);
     let running =
         if is_holder { inspector.pointer(holder, layout.PyRunningLoopHolder.rl_loop)? } else { holder };
     Ok((!running.is_null() && !inspector.is_none(running)?).then_some(running))

@@ -108,9 +108,7 @@ impl Stacks<'_, '_> {
         let inspector = self.inspector;
         let layout = &inspector.layout.structs;
         let mut parts = Vec::new();
-        // The name of a type may be missing; only the types below lead on, and all of them have names.
-        let class = inspector.type_of(callback).ok();
-        match class.as_ref().map_or("", |class| class.name.as_str()) {
+        match inspector.shape_of(callback)?.name.as_str() {
             "function" if self.is_of_asyncio(callback)? => {
                 let closure = inspector.pointer(callback, layout.PyFunctionObject.func_closure)?;
                 if !closure.is_null() {
@@ -135,7 +133,7 @@ impl Stacks<'_, '_> {
             }
             "method" => {
                 let owner = inspector.non_null(callback, layout.PyMethodObject.im_self)?;
-                let class = inspector.type_of(owner)?;
+                let class = inspector.shape_of(owner)?;
                 if inspector.base_named(&class, "asyncio.taskgroups.TaskGroup")?.is_some() {
                     parts.extend(inspector.attribute(owner, "_parent_task")?);
                 }
@@ -144,7 +142,7 @@ impl Stacks<'_, '_> {
         }
         let mut futures = Vec::new();
         for part in parts.into_iter().filter(|part| !part.is_null()) {
-            if inspector.future_class(&*inspector.type_of(part)?)?.is_some() {
+            if inspector.future_class(&*inspector.shape_of(part)?)?.is_some() {
                 futures.push(part);
             }
         }
