@@ -1,9 +1,24 @@
 //! The address space of a dump: its own bytes, and those of mapped files where it left pages out.
 
-use super::elf_core::{Mapping, Segment};
 use super::module_file::ModuleFile;
+use super::segment::Segment;
 use crate::addr::Address;
 use crate::memory::{Backing, FaultCause, LazyBytes, Range, Region, Regions};
+
+/// A range of addresses where a part of a file was mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mapping {
+    /// The first virtual address.
+    pub(super) start: u64,
+    /// The first virtual address behind it.
+    pub(super) end: u64,
+    /// Where the mapping begins in the file, in bytes.
+    pub(super) file_offset: u64,
+    /// The distance from where its module begins in memory, in bytes; 0 without a module.
+    pub(super) distance: u64,
+    /// The module it belongs to, as an index; none for a file that is not ELF.
+    pub(super) module: Option<usize>,
+}
 
 /// Lays out an address space: `segments` with their bytes in `data`, and where they have none, `mappings`, whose files
 /// `file` finds by the module's index when they are first read.

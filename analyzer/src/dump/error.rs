@@ -42,9 +42,6 @@ pub enum OpenProblem {
     /// The operating system refuses to read it.
     #[error("cannot be read: {0}; cores belong to the user whose process died, mode 0600")]
     Unreadable(#[source] io::Error),
-    /// It is a Windows minidump.
-    #[error("is a Windows minidump, which is not supported yet; give an ELF core of a Linux process")]
-    Minidump,
     /// It is packed in a way that is not undone here.
     #[error("is {kind}, which is not unpacked here; unpack it first: `{command}`")]
     Packed {
@@ -79,12 +76,12 @@ pub enum OpenProblem {
         limit: u64,
     },
     /// It is something else.
-    #[error("is not an ELF file, so not a core; give the core that the kernel or gcore wrote")]
+    #[error(
+        "is not an ELF file and not a minidump, so no dump; give the core that the kernel or gcore wrote, or the .dmp"
+    )]
     NotElf,
     /// It ends within its own ELF header.
-    #[error(
-        "ends within its ELF header; the core was cut off when it was written or copied, so copy it again"
-    )]
+    #[error("ends within its header; the dump was cut off when it was written or copied, so copy it again")]
     HeaderCutOff,
     /// It is an executable, a library or an object file.
     #[error(
@@ -97,6 +94,14 @@ pub enum OpenProblem {
     /// It is a core of a machine that is not supported.
     #[error("is a core of a {machine} process; only x86_64 and aarch64 are supported: {missing}")]
     Unsupported {
+        /// The machine.
+        machine: String,
+        /// What is not there to read it.
+        missing: &'static str,
+    },
+    /// It is a minidump of a machine that is not supported.
+    #[error("is a minidump of a process on {machine}; only x86_64 and aarch64 are supported: {missing}")]
+    UnsupportedMinidump {
         /// The machine.
         machine: String,
         /// What is not there to read it.

@@ -1,12 +1,15 @@
 //! Opening a dump: from a file to an address space and what the operating system knew of the process.
 
 mod address_space;
+mod container;
 mod elf_core;
 mod error;
 mod input;
+mod minidump;
 mod module_file;
 mod origin;
 mod pack;
+mod segment;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
@@ -20,9 +23,9 @@ pub use pack::{Packer, into_new_file, pack};
 use crate::addr::Address;
 use crate::memory::{Memory, Regions, Touched};
 use crate::process::ProcessInfo;
-use crate::report::{Source, SourceFormat};
-use elf_core::ElfCore;
-pub use elf_core::Written;
+use crate::report::Source;
+use container::Container;
+pub use container::Written;
 use input::Opened;
 pub use input::explain_shortened_files;
 use memmap2::Mmap;
@@ -36,7 +39,7 @@ pub use unpack::{Codec, Progress};
 /// Overwrites what bytes hold of secrets.
 pub type Overwrite<'a> = &'a dyn Fn(&mut [u8]);
 
-/// A core file, mapped, with what its headers and notes say.
+/// A dump, mapped, with what its container says.
 #[derive(Debug)]
 pub struct Dump {
     path: PathBuf,
@@ -45,7 +48,7 @@ pub struct Dump {
     data: Mmap,
     /// The size of the file on the disk, in bytes.
     size: u64,
-    core: ElfCore,
+    container: Container,
     process: ProcessInfo,
     /// What the file tells beside its bytes.
     origin: Origin,
@@ -55,20 +58,20 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Opens the core at `path`. Reads its headers, its notes, the ELF headers of its modules and the arguments on its
-    /// first stack, nothing else; a truncated core gives what it has.
+    /// Opens the dump at `path`. Reads what its container says of the process, the headers of its modules and, in a core,
+    /// the arguments on its first stack, nothing else; a truncated dump gives what it has.
     ///
     /// # Errors
-    /// The file cannot be read, or is not a core that is supported.
+    /// The file cannot be read, or is not a dump that is supported.
     pub fn open(path: &Path, search: FileSearch) -> Result<Dump, OpenError> {
         let in_context = |problem| OpenError { path: path.to_owned(), problem };
         let input = read(path, &search).map_err(in_context)?;
         if let Some(problem) = other_container(&input.data) {
             return Err(in_context(problem));
         }
-        let (mut core, mut process) = elf_core::read(&input.data).map_err(in_context)?;
+        let (mut container, mut process) = Container::read(&input.data).map_err(in_context)?;
         if let Some(cut) = input.cut {
-            core.headers.truncated = true;
+            container.set_truncated();
             process.warnings.insert(0, cut);
         }
         input.origin.complete(&mut process);
@@ -78,7 +81,7 @@ impl Dump {
             file: input.file,
             data: input.data,
             size: input.size,
-            core,
+            container,
             process,
             origin: input.origin,
             search,
@@ -90,10 +93,10 @@ impl Dump {
     pub fn source(&self) -> Source {
         Source {
             path: self.path.to_string_lossy().into_owned(),
-            format: SourceFormat::ElfCore,
+            format: self.container.format(),
             arch: self.process.machine.to_string(),
             size_bytes: self.size,
-            truncated: self.core.headers.truncated,
+            truncated: self.container.truncated(),
             time: self.origin.time.clone(),
             host: self.origin.host.clone(),
             boot_id: self.origin.boot_id.clone(),
@@ -108,7 +111,7 @@ impl Dump {
     /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
     pub fn memory(&self) -> Regions<'_> {
         let copier = |bytes: &[u8], buffer: &mut [u8]| input::copy(&self.file, &self.data, bytes, buffer);
-        address_space::lay_out(&self.core.headers.segments, &self.core.mappings, &self.data, |index| {
+        address_space::lay_out(self.container.segments(), self.container.mappings(), &self.data, |index| {
             self.module_file(index)
         })
         .passing_over_by(Box::new(copier))
@@ -118,12 +121,12 @@ impl Dump {
     /// there is no such module.
     pub fn module_file(&self, index: usize) -> &ModuleFile {
         static NONE: ModuleFile = ModuleFile::NotFound { tried: Vec::new() };
-        let module = self.process.modules.get(index).zip(self.core.module_paths.get(index));
+        let module = self.process.modules.get(index).zip(self.container.module_path(index));
         let Some(((module, path), file)) = module.zip(self.files.get(index)) else {
             return &NONE;
         };
         file.get_or_init(|| {
-            let main = self.core.main_known.then_some(index == 0);
+            let main = self.container.main_known().then_some(index == 0);
             module_file::find(&self.search, module, path, main)
         })
     }
@@ -138,17 +141,17 @@ impl Dump {
             )),
             _ => None,
         });
-        let exe = self.search.exe.as_ref().filter(|_| self.core.main_known).and_then(|exe| {
-            match self.module_file(0) {
-                ModuleFile::NotFound { tried } => {
-                    let tried = tried.iter().find(|tried| tried.path == *exe)?;
-                    Some(format!("{}: {}", exe.display(), tried.reason))
-                }
-                ModuleFile::Found(found) if found.path != *exe => {
-                    Some(format!("{}: not used, {} is the main program", exe.display(), found.path.display()))
-                }
-                ModuleFile::Found(_) => None,
+        let exe = self.search.exe.as_ref().filter(|_| self.container.main_known()).and_then(|exe| match self
+            .module_file(0)
+        {
+            ModuleFile::NotFound { tried } => {
+                let tried = tried.iter().find(|tried| tried.path == *exe)?;
+                Some(format!("{}: {}", exe.display(), tried.reason))
             }
+            ModuleFile::Found(found) if found.path != *exe => {
+                Some(format!("{}: not used, {} is the main program", exe.display(), found.path.display()))
+            }
+            ModuleFile::Found(_) => None,
         });
         exe.into_iter().chain(unverified).collect()
     }
@@ -172,15 +175,14 @@ impl Dump {
     /// What every core of the process needs to hold: the pages that [`Dump::open`] reads, and those that a debugger needs
     /// for files, threads and native stacks; and which bytes of them were read to learn that.
     pub fn always_kept(&self) -> (Vec<Address>, Touched) {
-        let (for_debuggers, mut touched) =
-            elf_core::pages_for_debuggers(&self.core, &self.process, &self.data);
-        touched.join(&self.core.touched);
-        let mut pages = self.core.touched.pages();
+        let (for_debuggers, mut touched) = self.container.pages_for_debuggers(&self.process, &self.data);
+        touched.join(self.container.touched());
+        let mut pages = self.container.touched().pages();
         pages.extend(for_debuggers);
         (pages, touched)
     }
 
-    /// Writes a core of the same process with the same notes and mappings to `out`, but of its memory only `pages`, which
+    /// Writes a dump of the same process with the same notes or streams and mappings to `out`, but of its memory only `pages`, which
     /// should have those that are [always kept](Self::always_kept). The bytes come from `memory`, so pages of mapped files
     /// are then in the core too, and it needs no other file. `redact`, where there is one, overwrites what the notes hold
     /// of secrets; the core then says that it is redacted.
@@ -194,7 +196,7 @@ impl Dump {
         pages: &[Address],
         redact: Option<Overwrite<'_>>,
     ) -> io::Result<Written> {
-        elf_core::write(&self.core.headers, &self.data, memory, pages, redact, out)
+        self.container.write(&self.data, memory, pages, redact, out)
     }
 }
 
@@ -264,9 +266,6 @@ fn other_container(data: &[u8]) -> Option<OpenProblem> {
         (b"\x5d\0\0", "compressed with lzma", "lzma -dk"),
         (b"ProblemType: ", "a report of Apport", "apport-unpack FILE DIRECTORY"),
     ];
-    if data.starts_with(b"MDMP") {
-        return Some(OpenProblem::Minidump);
-    }
     let (_, kind, command) = PACKED.into_iter().find(|(magic, _, _)| data.starts_with(magic))?;
     Some(OpenProblem::Packed { kind, command })
 }

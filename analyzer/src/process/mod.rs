@@ -18,14 +18,71 @@ use crate::report::Signal;
 pub struct NativeThread {
     /// The native thread id.
     pub tid: u32,
-    /// The thread pointer: `fs_base` on x86-64, `tpidr_el0` on aarch64.
+    /// The operating system's name for it.
+    pub name: Option<String>,
+    /// The thread pointer: on Linux `fs_base` on x86-64, `tpidr_el0` on aarch64; on Windows the thread environment block.
     pub thread_pointer: Option<Address>,
     /// Where the processor was.
     pub instruction_pointer: Option<Address>,
     /// The top of the native stack.
     pub stack_pointer: Option<Address>,
+    /// Where it began, where the dump says so.
+    pub start_address: Option<Address>,
     /// The futex whose system call the thread was in: a lock or a condition that it waited for.
     pub futex: Option<Address>,
+}
+
+/// The operating systems whose processes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperatingSystem {
+    /// Linux, Android.
+    Linux,
+    /// Windows: `long` has 4 bytes, modules are PE images.
+    Windows,
+    /// macOS, iOS.
+    MacOs,
+}
+
+/// What tells one build of a PE image from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeIdentity {
+    /// `TimeDateStamp` of its file header: seconds since 1970, or a hash where the build is reproducible.
+    pub timestamp: u32,
+    /// `SizeOfImage`: its length in memory, in bytes.
+    pub size: u32,
+    /// `CheckSum` of its optional header; often 0.
+    pub checksum: u32,
+    /// `dwFileVersion` of its version resource.
+    pub file_version: Option<[u16; 4]>,
+    /// The id of its program database.
+    pub pdb: Option<PdbId>,
+}
+
+/// The id of a program database, as the CodeView record of its image has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PdbId {
+    /// The GUID, as its bytes lie in the record.
+    pub guid: [u8; 16],
+    /// How often the database was written since it got its GUID.
+    pub age: u32,
+    /// The path that the linker wrote it to.
+    pub path: String,
+}
+
+impl PdbId {
+    /// The GUID and the age as symbol servers name them: `497B72F6390A44FC878E5A2D63B6CC4B1`.
+    pub fn text(&self) -> String {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = self.guid;
+        let number = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        format!(
+            "{}{}{}{}{:X}",
+            number(&[d, c, b, a]),
+            number(&[f, e]),
+            number(&[h, g]),
+            number(&rest),
+            self.age
+        )
+    }
 }
 
 /// A file that was mapped into the process.
@@ -41,12 +98,14 @@ pub struct Module {
     pub end: Address,
     /// The GNU build id, from the pages in the dump.
     pub build_id: Option<Vec<u8>>,
+    /// What the dump says of a PE image.
+    pub pe: Option<PeIdentity>,
 }
 
 impl Module {
     /// The last component of the path.
     pub fn file_name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
+        file_name(&self.path)
     }
 
     /// The build id in hexadecimal, as `file` and `readelf` show it.
@@ -60,6 +119,8 @@ impl Module {
 pub struct ProcessInfo {
     /// The machine it ran on.
     pub machine: Machine,
+    /// The operating system it ran on.
+    pub os: OperatingSystem,
     /// The process id.
     pub pid: Option<u32>,
     /// The id of the user that it ran as.
@@ -86,6 +147,7 @@ impl ProcessInfo {
     pub(crate) fn unknown(machine: Machine) -> Self {
         ProcessInfo {
             machine,
+            os: OperatingSystem::Linux,
             pid: None,
             uid: None,
             executable: None,
@@ -97,6 +159,13 @@ impl ProcessInfo {
             warnings: Vec::new(),
         }
     }
+}
+
+/// The last component of a path of any operating system: only those of Windows have colons and backslashes at their start.
+pub(crate) fn file_name(path: &str) -> &str {
+    let windows = path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\");
+    let separators: &[char] = if windows { &['\\', '/'] } else { &['/'] };
+    path.rsplit(separators).next().unwrap_or(path)
 }
 
 /// Bytes as lower-case hexadecimal digits.

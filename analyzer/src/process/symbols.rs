@@ -189,6 +189,7 @@ mod tests {
             base: Address(BASE),
             end: Address(BASE + 2 * PAGE),
             build_id: None,
+            pe: None,
         }
     }
 

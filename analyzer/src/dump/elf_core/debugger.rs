@@ -1,9 +1,9 @@
 //! What a debugger reads of a core beyond what Python's frames need: the loader's list of files, their headers, the
 //! native stacks, and what the thread library keeps of each thread.
 
-use super::headers::Segment;
 use super::{AT_EXECFN, ElfCore, dumped_region, loaded};
 use crate::addr::Address;
+use crate::dump::segment::Segment;
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Regions, Touched};
 use crate::process::image::Image;
 use crate::process::{NativeThread, ProcessInfo};

@@ -2,41 +2,13 @@
 
 use super::machine::{self, Facts};
 use crate::dump::error::OpenProblem;
+use crate::dump::segment::{self, Segment, slice_up_to};
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, FileType, Machine, ProgramHeader64, SectionHeader64};
 use object::read::ReadRef;
 
 /// How many program headers are read: the kernel allows a process 65,530 mappings unless told otherwise.
 const MAX_PROGRAM_HEADERS: usize = 1 << 20;
-
-/// A range of memory, as a `PT_LOAD` describes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dump) struct Segment {
-    /// The first virtual address.
-    pub(in crate::dump) start: u64,
-    /// How long it was in memory, in bytes; never wraps around the address space.
-    pub(in crate::dump) memory_size: u64,
-    /// Where its bytes begin in the dump.
-    pub(in crate::dump) file_offset: u64,
-    /// How many of its bytes the dump promises to hold; the rest was left out. At most `memory_size`.
-    pub(in crate::dump) file_size: u64,
-    /// Whether the process could write there.
-    pub(in crate::dump) writable: bool,
-    /// Whether the process could execute there.
-    pub(in crate::dump) executable: bool,
-}
-
-impl Segment {
-    /// The first virtual address behind it.
-    pub(in crate::dump) fn end(&self) -> u64 {
-        self.start + self.memory_size
-    }
-
-    /// The bytes of it that `data`, the whole dump, really holds.
-    pub(in crate::dump) fn bytes<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        slice_up_to(data, self.file_offset, self.file_size)
-    }
-}
 
 /// Where notes lie in the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +60,7 @@ pub(in crate::dump) fn read(data: &[u8]) -> Result<Headers, OpenProblem> {
     for program_header in headers.program_headers(header, data)? {
         headers.add(program_header, data.len() as u64);
     }
-    headers.sort_out_overlaps();
+    headers.warnings.extend(segment::sort_out_overlaps(&mut headers.segments));
     if headers.notes.is_empty() && !headers.truncated {
         return Err(OpenProblem::NoNotes);
     }
@@ -164,40 +136,6 @@ impl Headers {
         }
         self.truncated |= !held;
     }
-
-    /// Sorts the segments by address. Where two overlap, the one that starts first keeps its addresses.
-    fn sort_out_overlaps(&mut self) {
-        self.segments.sort_by_key(|segment| segment.start);
-        let mut end = 0u64;
-        let mut overlaps = 0usize;
-        self.segments.retain_mut(|segment| {
-            let hidden = end.saturating_sub(segment.start);
-            if hidden > 0 {
-                overlaps += 1;
-                if hidden >= segment.memory_size {
-                    return false;
-                }
-                segment.start += hidden;
-                segment.memory_size -= hidden;
-                segment.file_offset = segment.file_offset.saturating_add(hidden.min(segment.file_size));
-                segment.file_size = segment.file_size.saturating_sub(hidden);
-            }
-            end = segment.end();
-            true
-        });
-        if overlaps > 0 {
-            self.warnings.push(format!(
-                "{overlaps} segments overlap others: the dump is damaged, memory may be wrong there"
-            ));
-        }
-    }
-}
-
-/// At most `size` bytes of `data` from `offset`: as many as there are.
-fn slice_up_to(data: &[u8], offset: u64, size: u64) -> &[u8] {
-    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(data.len());
-    let end = usize::try_from(offset.saturating_add(size)).unwrap_or(usize::MAX).min(data.len());
-    data.get(start..end).unwrap_or_default()
 }
 
 /// Refuses all but 64-bit little-endian cores.

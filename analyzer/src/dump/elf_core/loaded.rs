@@ -4,10 +4,10 @@
 //! The ELF headers in memory say where each module lies, and the loader's list of link maps (`struct r_debug` and
 //! `struct link_map` of glibc's and musl's link.h) says which files they are.
 
-use super::headers::Segment;
 use super::modules::MAX_MODULES;
 use super::notes::FileMapping;
 use crate::addr::Address;
+use crate::dump::segment::Segment;
 use crate::memory::{Memory, PAGE_SIZE};
 use crate::process::image::Image;
 use object::LittleEndian as LE;

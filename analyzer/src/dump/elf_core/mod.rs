@@ -11,15 +11,15 @@ mod notes;
 mod write;
 
 pub(super) use debugger::pages as pages_for_debuggers;
-pub(super) use headers::{Headers, Segment};
-pub(super) use modules::Mapping;
-pub use write::Written;
 pub(super) use write::write;
 
+use super::address_space::Mapping;
 use super::error::OpenProblem;
+use super::segment::Segment;
 use crate::addr::Address;
 use crate::memory::{Backing, FaultCause, Memory, Range, RecordingMemory, Region, Regions, Touched};
-use crate::process::{Module, ProcessInfo};
+use crate::process::{Module, OperatingSystem, ProcessInfo};
+use headers::Headers;
 use notes::Notes;
 
 const AT_PHDR: u64 = 3;
@@ -85,6 +85,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let touched = memory.touched();
     let process = ProcessInfo {
         machine: headers.machine.machine,
+        os: OperatingSystem::Linux,
         pid: notes.pid,
         uid: notes.uid,
         executable,

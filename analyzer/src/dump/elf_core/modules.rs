@@ -1,8 +1,9 @@
 //! Which of the mapped files are ELF modules, and where each of them lies.
 
-use super::headers::Segment;
 use super::notes::FileMapping;
 use crate::addr::Address;
+use crate::dump::address_space::Mapping;
+use crate::dump::segment::Segment;
 use crate::memory::Memory;
 use crate::process::Module;
 use crate::process::image::{Image, ImageError};
@@ -12,21 +13,6 @@ use std::collections::{HashMap, HashSet};
 pub(super) const MAX_MODULES: usize = 1 << 16;
 /// What the kernel puts behind the path of a file that has been unlinked.
 const DELETED: &[u8] = b" (deleted)";
-
-/// A range of addresses where a part of a file was mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dump) struct Mapping {
-    /// The first virtual address.
-    pub(in crate::dump) start: u64,
-    /// The first virtual address behind it.
-    pub(in crate::dump) end: u64,
-    /// Where the mapping begins in the file, in bytes.
-    pub(in crate::dump) file_offset: u64,
-    /// The distance from where its module begins in memory, in bytes; 0 without a module.
-    pub(in crate::dump) distance: u64,
-    /// The module it belongs to, as an index; none for a file that is not ELF.
-    pub(in crate::dump) module: Option<usize>,
-}
 
 /// The modules of a process and where their files were mapped.
 #[derive(Debug, Default)]
@@ -166,6 +152,7 @@ fn module_at(file: &FileMapping, memory: &dyn Memory, has_code: bool) -> Option<
         base,
         end: Address(file.end),
         build_id,
+        pe: None,
     };
     Some((module, extent))
 }

@@ -158,9 +158,11 @@ impl Reader {
         let address = |offset| u64_at(status, offset).map(Address);
         let thread = NativeThread {
             tid: u32_at(status, layout.pid)?,
+            name: None,
             thread_pointer: layout.thread_pointer.and_then(address).filter(|pointer| !pointer.is_null()),
             instruction_pointer: address(layout.instruction_pointer),
             stack_pointer: address(layout.stack_pointer),
+            start_address: None,
             futex: futex(&layout.system_call, status),
         };
         let current_signal = i16::from_le_bytes(*status.get(layout.cursig..)?.first_chunk()?);

@@ -3,7 +3,7 @@
 use super::headers::Headers;
 use super::notes;
 use crate::addr::Address;
-use crate::dump::Overwrite;
+use crate::dump::{Overwrite, Written};
 use crate::memory::{Memory, PAGE_SIZE, Range};
 use object::elf::{self, FileHeader64, Ident, ProgramFlags, ProgramHeader64, ProgramType, SectionHeader64};
 use object::pod::bytes_of;
@@ -16,15 +16,6 @@ use std::io::{self, Write};
 struct Run {
     start: u64,
     size: u64,
-}
-
-/// What a smaller core holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// How many pages of memory, of [`PAGE_SIZE`].
-    pub pages: u64,
-    /// How many of the wanted pages could not be read and are missing.
-    pub unreadable: u64,
 }
 
 /// Writes a core with the headers, notes and mappings of the core `data`, and of its memory only `pages`, read from

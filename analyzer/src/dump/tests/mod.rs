@@ -403,7 +403,7 @@ fn every_refusal_says_what_to_do() {
     let refused = |bytes: &[u8]| open(bytes, FileSearch::default()).unwrap_err().problem;
     assert!(matches!(refused(b""), OpenProblem::Empty));
     assert!(matches!(refused(b"hello"), OpenProblem::NotElf));
-    assert!(matches!(refused(b"MDMP"), OpenProblem::Minidump));
+    assert!(matches!(refused(b"MDMP"), OpenProblem::HeaderCutOff));
     assert!(matches!(refused(b"\x1f\x8b\x08"), OpenProblem::Unpack { .. }));
     assert!(matches!(refused(b"PK\x03\x04"), OpenProblem::Packed { kind: "a zip archive", .. }));
     assert!(matches!(refused(b"\x7fELF\x02"), OpenProblem::HeaderCutOff));

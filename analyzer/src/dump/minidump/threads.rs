@@ -1,0 +1,57 @@
+//! The threads of the process.
+
+use super::directory::Streams;
+use super::system::System;
+use crate::addr::Address;
+use crate::process::NativeThread;
+use minidump::MinidumpContext;
+use minidump::format::{
+    MINIDUMP_LOCATION_DESCRIPTOR, MINIDUMP_STREAM_TYPE, MINIDUMP_THREAD, MINIDUMP_THREAD_INFO,
+    MINIDUMP_THREAD_NAME,
+};
+use scroll::LE;
+use std::collections::HashMap;
+
+/// How many threads are read.
+pub(super) const MAX_THREADS: usize = 1 << 18;
+
+/// All threads, in the dump's order.
+pub(super) fn read(streams: &Streams<'_>, system: &System) -> Vec<NativeThread> {
+    let threads: Vec<MINIDUMP_THREAD> = streams.list(MINIDUMP_STREAM_TYPE::ThreadListStream, MAX_THREADS);
+    let names: Vec<MINIDUMP_THREAD_NAME> = streams.list(MINIDUMP_STREAM_TYPE::ThreadNamesStream, MAX_THREADS);
+    let infos: Vec<MINIDUMP_THREAD_INFO> =
+        streams.extended_list(MINIDUMP_STREAM_TYPE::ThreadInfoListStream, MAX_THREADS);
+    let names: HashMap<_, _> = names.iter().map(|name| (name.thread_id, name.thread_name_rva)).collect();
+    let infos: HashMap<_, _> = infos.iter().map(|info| (info.thread_id, info)).collect();
+    let thread = |raw: &MINIDUMP_THREAD| {
+        let (instruction_pointer, stack_pointer) = registers(streams, system, &raw.thread_context);
+        NativeThread {
+            tid: raw.thread_id,
+            name: names.get(&raw.thread_id).and_then(|&rva| streams.string(rva)),
+            thread_pointer: known(raw.teb),
+            instruction_pointer,
+            stack_pointer,
+            start_address: infos.get(&raw.thread_id).and_then(|info| known(info.start_address)),
+            futex: None,
+        }
+    };
+    threads.iter().map(thread).collect()
+}
+
+/// The instruction pointer and the stack pointer of a context. A thread that wrote the dump itself has an empty one.
+pub(super) fn registers(
+    streams: &Streams<'_>,
+    system: &System,
+    location: &MINIDUMP_LOCATION_DESCRIPTOR,
+) -> (Option<Address>, Option<Address>) {
+    let context = system
+        .info
+        .as_ref()
+        .and_then(|info| MinidumpContext::read(streams.at(location), LE, info, None).ok());
+    let register = |read: fn(&MinidumpContext) -> u64| context.as_ref().map(read).and_then(known);
+    (register(MinidumpContext::get_instruction_pointer), register(MinidumpContext::get_stack_pointer))
+}
+
+fn known(address: u64) -> Option<Address> {
+    Some(Address(address)).filter(|address| !address.is_null())
+}
