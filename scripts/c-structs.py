@@ -2,26 +2,27 @@
 
     gdb -nx -batch -x scripts/c-structs.py -ex "python write(HEADERS_OBJECT, FILES, NAMES)"
 
-Compiled behind CPython's headers for another kind of build (Py_GIL_DISABLED), the declarations have the places that the
-structs have in such a build: their first members are structs of the headers, which differ between the kinds. FILES and
-NAMES are lists in one string. Pointers become `void *`, other members unsigned integers or arrays of bytes of the
-same size and alignment.
+Compiled behind CPython's headers for another kind of build (Py_GIL_DISABLED) or for another data model, the declarations
+have the places that the structs have in such a build: members are declared by the types that the headers know, else by C's
+basic types. FILES and NAMES are lists in one string. Pointers become `void *`.
 """
 
 import re
 
 import gdb
 
-# Members that only the other kind of build has: those of free-threaded 3.14 and later.
-EXTRA = {"TaskObj": "uintptr_t task_tid;"}  # Modules/_asynciomodule.c
+# Members that only the other kind of build has, with the condition on which it has them.
+EXTRA = {  # Modules/_asynciomodule.c
+    "TaskObj": ("defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000", "uintptr_t task_tid;"),
+}
 
 
 def known_types(headers):
-    """The names by which the headers know structs and unions."""
+    """The names by which the headers know types: typedefs but those of functions and arrays, and structs."""
     gdb.execute("file " + headers)
     known = set()
     for line in gdb.execute("info types", to_string=True).splitlines():
-        found = re.match(r"(?:\d+:)?\s+(?:typedef (?:struct|union) .*?(\w+)|(struct \w+));$", line)
+        found = re.match(r"(?:\d+:)?\s+(?:typedef .*?(\w+)|(struct \w+));$", line)
         if found:
             known.add(found.group(1) or found.group(2))
     return known
@@ -40,23 +41,26 @@ def find(name):
 
 def declare(kind, name, known):
     """The declaration of a member of this type."""
-    plain = kind.strip_typedefs()
+    plain = kind.strip_typedefs().unqualified()
+    kind = kind.unqualified()
     while kind.code == gdb.TYPE_CODE_TYPEDEF and kind.name not in known:
-        kind = kind.target()
+        kind = kind.target().unqualified()
     if plain.code == gdb.TYPE_CODE_ARRAY:
         first, last = plain.range()
-        return declare(plain.target(), "%s[%d]" % (name, last - first + 1), known)
+        # The range of a flexible array is that of one with one element.
+        count = "" if str(plain).endswith("[]") else last - first + 1
+        return declare(plain.target(), "%s[%s]" % (name, count), known)
     if plain.code == gdb.TYPE_CODE_PTR:
         return "void *%s;" % name
+    if kind.code == gdb.TYPE_CODE_TYPEDEF:
+        return "%s %s;" % (kind.name, name)
     if plain.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
-        if kind.code == gdb.TYPE_CODE_TYPEDEF:
-            return "%s %s;" % (kind.name, name)
         if kind.name and "struct " + kind.name in known:
             return "struct %s %s;" % (kind.name, name)
         return "%s %s;" % (body(plain, known), name)
-    if plain.sizeof in (1, 2, 4, 8):
-        return "uint%d_t %s;" % (8 * plain.sizeof, name)
-    return "_Alignas(%d) char %s[%d];" % (plain.alignof, name, plain.sizeof)
+    if plain.code == gdb.TYPE_CODE_ENUM:
+        return "unsigned int %s;" % name
+    return "%s %s;" % (plain, name)
 
 
 def body(kind, known):
@@ -81,5 +85,5 @@ def write(headers, files, names):
                 wanted.remove(name)
                 declared = body(found.strip_typedefs(), known)
                 if name in EXTRA:
-                    declared = declared[:-1] + EXTRA[name] + " }"
+                    declared = "%s\n#if %s\n%s\n#endif\n}" % (declared[:-1], *EXTRA[name])
                 print("typedef %s %s; %s *unused_%s;" % (declared, name, name, name))

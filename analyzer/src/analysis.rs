@@ -3,7 +3,7 @@
 use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
-use crate::layout::{LayoutRegistry, TableError};
+use crate::layout::{Abi, LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::ProcessInfo;
@@ -97,10 +97,11 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     report
 }
 
-/// The tables for the machine of the dump, the user's own first.
+/// The tables for the machine and the data model of the dump, the user's own first, whatever they are for.
 fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, TableError> {
     let mut registry = LayoutRegistry::new();
-    registry.keep_for(dump.process().machine);
+    // All containers so far are of systems whose `long` has 8 bytes.
+    registry.keep_for(dump.process().machine, Abi::Lp64);
     if let Some(path) = &options.layout {
         registry.add_file(path)?;
     }

@@ -3,7 +3,7 @@
 use super::output::stdout;
 use crate::layout::check::{Comparison, compare};
 use crate::layout::dwarf::{self, Interpreter};
-use crate::layout::{Layout, LayoutRegistry, PackageLayout, STRUCTS, Structs, overlay};
+use crate::layout::{Layout, LayoutRegistry, PackageLayout, Provenance, STRUCTS, Structs, overlay};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -75,9 +75,13 @@ struct ExtractArgs {
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["package", "unicode", "push_exc_info"])]
     base: Option<String>,
 
-    /// The table's name [default: cpython-X.Y-lp64; with --base, TABLE-MACHINE]
+    /// The table's name [default: cpython-X.Y-ABI; with --base, TABLE-MACHINE]
     #[arg(long)]
     name: Option<String>,
+
+    /// What else is to be known of how the files were made
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    note: String,
 
     /// Where to write the table [default: standard output]
     #[arg(long, short, value_name = "FILE")]
@@ -155,19 +159,26 @@ fn show(args: &ShowArgs) -> Result<ExitCode> {
 
 fn extract(args: &ExtractArgs) -> Result<ExitCode> {
     let (major, minor, version) = &args.python;
-    let name = args.name.clone().unwrap_or_else(|| format!("cpython-{major}.{minor}-lp64"));
+    let abi = dwarf::abi(args.files.first().context("no file is given")?)?;
+    let name = args.name.clone().unwrap_or_else(|| format!("cpython-{major}.{minor}-{abi}"));
+    let note = |provenance: &mut [Provenance]| {
+        provenance.iter_mut().for_each(|file| file.note.clone_from(&args.note));
+    };
     let (yaml, structs) = match (&args.package, &args.base) {
         (_, Some(base)) => {
             let machine = args.files.first().map(|file| dwarf::machine(file)).transpose()?;
             let machine = machine.context("no file is given")?;
             let name = args.name.clone().unwrap_or_else(|| format!("{base}-{machine}"));
-            let (structs, provenance) = dwarf::structs(&args.files, version, None)?;
+            let (structs, mut provenance) = dwarf::structs(&args.files, version, None)?;
+            note(&mut provenance);
             let layout = overlay(name, base, machine, &structs, provenance).map_err(anyhow::Error::msg)?;
             (layout.to_yaml(), structs)
         }
         (Some((package, package_version)), None) => {
             let mut layout = PackageLayout::new(name, package.clone(), package_version.clone());
             (layout.structs, layout.provenance) = dwarf::structs(&args.files, version, Some(package))?;
+            layout.abi = abi;
+            note(&mut layout.provenance);
             let yaml = layout.to_yaml();
             (yaml.clone(), PackageLayout::from_yaml(&yaml, "the extracted table")?.structs)
         }
@@ -175,7 +186,9 @@ fn extract(args: &ExtractArgs) -> Result<ExitCode> {
             let unicode = args.unicode.clone().unwrap_or_default();
             let interpreter =
                 Interpreter { name, python: args.python.clone(), unicode, push_exc_info: args.push_exc_info };
-            let yaml = dwarf::extract(&args.files, &interpreter)?.to_yaml();
+            let mut layout = dwarf::extract(&args.files, &interpreter)?;
+            note(&mut layout.provenance);
+            let yaml = layout.to_yaml();
             (yaml.clone(), Layout::from_yaml(&yaml, "the extracted table")?.structs)
         }
     };

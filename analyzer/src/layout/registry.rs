@@ -1,7 +1,7 @@
 //! The tables at hand: those built into the program, and users' own.
 
 use super::package::PackageLayout;
-use super::table::{Layout, TableError, Target};
+use super::table::{Abi, Layout, TableError, Target};
 use crate::addr::Machine;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -148,13 +148,32 @@ impl LayoutRegistry {
                 "cpython-3.9-lp64-aarch64",
                 "cpython-3.8-lp64-aarch64",
                 "cpython-3.7-lp64-aarch64",
+                "cpython-3.15-llp64",
+                "cpython-3.15t-llp64",
+                "cpython-3.14-llp64",
+                "cpython-3.14t-llp64",
+                "cpython-3.13-llp64",
+                "cpython-3.13t-llp64",
+                "cpython-3.12-llp64",
+                "cpython-3.11-llp64",
+                "cpython-3.10-llp64",
+                "cpython-3.9-llp64",
+                "cpython-3.8-llp64",
+                "cpython-3.7-llp64",
+                "cpython-3.6-llp64",
+                "cpython-2.7-llp64",
             ],
             packages: packages![
                 "numpy": "numpy-2-lp64",
                 "numpy": "numpy-2t-lp64",
                 "numpy": "numpy-1-lp64",
+                "numpy": "numpy-2-llp64",
+                "numpy": "numpy-2t-llp64",
+                "numpy": "numpy-1-llp64",
                 "mimalloc": "mimalloc-2.5-lp64",
                 "mimalloc": "mimalloc-2.1-lp64",
+                "mimalloc": "mimalloc-2.5-llp64",
+                "mimalloc": "mimalloc-2.1-llp64",
                 "greenlet": "greenlet-3.5-py3.15-lp64",
                 "greenlet": "greenlet-3.5-py3.14-lp64",
                 "greenlet": "greenlet-3.5-py3.13-lp64",
@@ -197,10 +216,12 @@ impl LayoutRegistry {
         Ok(())
     }
 
-    /// Leaves the tables that a process of `machine` may need, those for this machine alone first: musl's locks have the
-    /// same size everywhere, so its interpreters need the table for all machines.
-    pub fn keep_for(&mut self, machine: Machine) {
-        self.entries.retain(|entry| entry.target.machine.is_none_or(|only| only == machine));
+    /// Leaves the tables that a process of `machine` with the data model `abi` may need, those for this machine alone
+    /// first: musl's locks have the same size everywhere, so its interpreters need the table for all machines.
+    pub fn keep_for(&mut self, machine: Machine, abi: Abi) {
+        self.entries.retain(|entry| {
+            entry.target.abi == abi && entry.target.machine.is_none_or(|only| only == machine)
+        });
         self.entries.sort_by_key(|entry| entry.target.machine.is_none());
     }
 
@@ -209,12 +230,21 @@ impl LayoutRegistry {
         &self.entries
     }
 
-    /// The tables of packages. Which of a package's tables fits is seen by the sizes of its types: `PyArrayDescr` is
-    /// as large as `tp_basicsize` of the type of a dtype (`numpy.dtypes.Float64DType`, from 1.20), 96 bytes in numpy
-    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88. mimalloc's are for free-threaded builds. Which of greenlet's, by what
-    /// their pointers lead to.
+    /// The tables of packages.
     pub fn packages(&self) -> &[PackageEntry] {
         &self.packages
+    }
+
+    /// The tables of a package for a data model. Which of them fits is seen by the sizes of its types: `PyArrayDescr` is
+    /// as large as `tp_basicsize` of the type of a dtype (`numpy.dtypes.Float64DType`, from 1.20), 96 bytes in numpy
+    /// 1 and 120 in numpy 2; of `numpy.dtype` itself it is 96 and 88. mimalloc's are for free-threaded builds. Which of
+    /// greenlet's, by what their pointers lead to.
+    pub fn tables_of(&self, package: &str, abi: Abi) -> impl Iterator<Item = &PackageLayout> {
+        let end = format!("-{abi}");
+        let entries = self.packages.iter();
+        entries
+            .filter(move |entry| entry.package == package && entry.name.ends_with(&end))
+            .filter_map(|entry| entry.layout().ok())
     }
 
     /// The table of that name; a user's hides a built-in one.
@@ -324,6 +354,7 @@ mod tests {
         for entry in LayoutRegistry::new().packages() {
             let layout = entry.layout().unwrap();
             assert_eq!((layout.name.as_str(), layout.package.as_str()), (entry.name, entry.package));
+            assert!(entry.name.ends_with(&format!("-{}", layout.abi)), "{}", entry.name);
             assert_eq!(layout.to_yaml(), entry.text);
             assert_eq!(layout.structs.PyObject.size_of, 0, "{} has structs of CPython", entry.name);
         }
@@ -331,13 +362,14 @@ mod tests {
 
     #[test]
     fn a_machine_has_its_own_tables_first_and_never_those_of_another() {
-        let names = |machine| {
+        let names = |machine, abi| {
             let mut registry = LayoutRegistry::new();
-            registry.keep_for(machine);
+            registry.keep_for(machine, abi);
             registry.candidates(Some((3, 11))).map(|entry| entry.name.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(names(Machine::Aarch64), ["cpython-3.11-lp64-aarch64", "cpython-3.11-lp64"]);
-        assert_eq!(names(Machine::X86_64), ["cpython-3.11-lp64"]);
+        assert_eq!(names(Machine::Aarch64, Abi::Lp64), ["cpython-3.11-lp64-aarch64", "cpython-3.11-lp64"]);
+        assert_eq!(names(Machine::X86_64, Abi::Lp64), ["cpython-3.11-lp64"]);
+        assert_eq!(names(Machine::X86_64, Abi::Llp64), ["cpython-3.11-llp64"]);
     }
 
     #[test]
@@ -346,7 +378,7 @@ mod tests {
         let names = |registry: &LayoutRegistry, hint| {
             registry.candidates(hint).map(|entry| entry.name.clone()).collect::<Vec<_>>()
         };
-        registry.keep_for(Machine::X86_64);
+        registry.keep_for(Machine::X86_64, Abi::Lp64);
         assert_eq!(names(&registry, Some((3, 9))), ["cpython-3.9-lp64"]);
         assert_eq!(names(&registry, Some((3, 5))), [""; 0]);
         assert_eq!(names(&registry, None).len(), registry.entries().len());

@@ -48,12 +48,37 @@ pub(super) const STRUCT_LIMIT: u32 = 1 << 20;
 pub enum Abi {
     /// `long` and pointers have 8 bytes, `wchar_t` has 4: Linux and macOS on 64-bit machines. Little-endian.
     Lp64,
+    /// Pointers have 8 bytes, `long` has 4, `wchar_t` has 2: Windows on 64-bit machines. Little-endian.
+    Llp64,
+}
+
+impl Abi {
+    fn from_name(name: &str) -> Option<Self> {
+        [Abi::Lp64, Abi::Llp64].into_iter().find(|abi| abi.to_string() == name)
+    }
+
+    /// `sizeof(long)`, in bytes.
+    pub fn long_size(self) -> u32 {
+        match self {
+            Abi::Lp64 => 8,
+            Abi::Llp64 => 4,
+        }
+    }
+
+    /// `sizeof(wchar_t)`, in bytes.
+    pub fn wchar_size(self) -> u32 {
+        match self {
+            Abi::Lp64 => 4,
+            Abi::Llp64 => 2,
+        }
+    }
 }
 
 impl fmt::Display for Abi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Abi::Lp64 => "lp64",
+            Abi::Llp64 => "llp64",
         })
     }
 }
@@ -75,7 +100,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads the name of a built-in table: `cpython-3.13t-lp64`, `cpython-2.7d-lp64-aarch64`.
+    /// Reads the name of a built-in table: `cpython-3.13t-llp64`, `cpython-2.7d-lp64-aarch64`.
     pub(super) fn from_name(name: &str) -> Option<Target> {
         let mut parts = name.split('-');
         let (cpython, version, abi) = (parts.next()?, parts.next()?, parts.next()?);
@@ -88,11 +113,12 @@ impl Target {
             Some("aarch64") => Some(Machine::Aarch64),
             Some(_) => return None,
         };
-        (cpython == "cpython" && abi == "lp64" && parts.next().is_none()).then_some(Target {
+        let abi = Abi::from_name(abi)?;
+        (cpython == "cpython" && parts.next().is_none()).then_some(Target {
             python: (major.parse().ok()?, digits.parse().ok()?),
             free_threaded: flags.contains('t'),
             trace_refs: flags.contains('d'),
-            abi: Abi::Lp64,
+            abi,
             machine,
         })
     }
@@ -110,6 +136,9 @@ pub struct Provenance {
     pub build_id: String,
     /// The compiler and its options, as `DW_AT_producer` gives them.
     pub producer: String,
+    /// What else is to be known of how it was made; mostly empty.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// Where each field of CPython's structs lies, for one version and ABI.

@@ -26,11 +26,14 @@ pub(super) fn write_common(yaml: &mut String, abi: Abi, provenance: &[Provenance
 /// What a table was extracted from.
 pub(super) fn write_provenance(yaml: &mut String, provenance: &[Provenance]) {
     yaml.push_str(if provenance.is_empty() { "provenance: []\n" } else { "provenance:\n" });
-    for Provenance { file, python, build_id, producer } in provenance {
+    for Provenance { file, python, build_id, producer, note } in provenance {
         let _ = writeln!(yaml, "  - file: {}", quoted(file));
         let _ = writeln!(yaml, "    python: {}", quoted(python));
         let _ = writeln!(yaml, "    build_id: {}", quoted(build_id));
         let _ = writeln!(yaml, "    producer: {}", quoted(producer));
+        if !note.is_empty() {
+            let _ = writeln!(yaml, "    note: {}", quoted(note));
+        }
     }
 }
 
@@ -273,6 +276,7 @@ mod tests {
             python: "3.11.7".to_owned(),
             build_id: String::new(),
             producer: "GNU C17 'é'".to_owned(),
+            note: "of \"headers\" alone".to_owned(),
         });
         layout.structs.PyObject.size_of = 16;
         layout.structs.PyObject.ob_type.place = Some(Place { offset: 8, size: 8, bits: None });

@@ -61,8 +61,7 @@ impl Inspector<'_> {
     pub(crate) fn greenlet_table(&self, greenlets: &[Address]) -> Result<PackageLayout, Unreadable> {
         let mut best: Option<(usize, &PackageLayout)> = None;
         let registry = LayoutRegistry::new();
-        let entries = registry.packages().iter().filter(|entry| entry.package == "greenlet");
-        for table in entries.filter_map(|entry| entry.layout().ok()) {
+        for table in registry.tables_of("greenlet", self.layout.abi) {
             if !table.is_of_python(self.layout.python) {
                 continue;
             }

@@ -56,8 +56,7 @@ impl Inspector<'_> {
             return Err(Unreadable::NoField(self.layout.structs.PyObject.ob_gc_bits.name));
         }
         let registry = LayoutRegistry::new();
-        let packages = registry.packages().iter().filter(|entry| entry.package == "mimalloc");
-        let tables: Vec<_> = packages.filter_map(|entry| entry.layout().ok()).collect();
+        let tables: Vec<_> = registry.tables_of("mimalloc", self.layout.abi).collect();
         let mut problem = None;
         for at in self.segment_places() {
             match self.segment(at, &tables) {

@@ -2,9 +2,10 @@
 
 use super::ExtractError;
 use crate::addr::Machine;
+use crate::layout::Abi;
 use gimli::{Dwarf, DwarfSections, EndianSlice, LittleEndian, SectionId, Unit};
 use object::read::{ReadCache, ReadRef, RelocationMap};
-use object::{Architecture, Object, ObjectKind, ObjectSection};
+use object::{AddressSize, Architecture, BinaryFormat, Object, ObjectKind, ObjectSection};
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(super) struct Container {
     pub(super) build_id: String,
     /// `None` for one that pycore does not know.
     pub(super) machine: Option<Machine>,
+    pub(super) abi: Abi,
     sections: DwarfSections<Vec<u8>>,
 }
 
@@ -41,7 +43,7 @@ impl Container {
         let cache = ReadCache::new(file);
         let object_error = |source| ExtractError::Object { path: path.to_owned(), source };
         let object = object::File::parse(&cache).map_err(object_error)?;
-        if !object.is_64() || !object.is_little_endian() {
+        if object.architecture().address_size() != Some(AddressSize::U64) || !object.is_little_endian() {
             return Err(ExtractError::Abi { path: path.to_owned() });
         }
         let build_id = object.build_id().map_err(object_error)?.unwrap_or_default();
@@ -55,6 +57,10 @@ impl Container {
                 Architecture::X86_64 => Some(Machine::X86_64),
                 Architecture::Aarch64 => Some(Machine::Aarch64),
                 _ => None,
+            },
+            abi: match object.format() {
+                BinaryFormat::Coff | BinaryFormat::Pe => Abi::Llp64,
+                _ => Abi::Lp64,
             },
             build_id: build_id.iter().map(|byte| format!("{byte:02x}")).collect(),
             sections,

@@ -9,7 +9,7 @@ mod tests;
 mod types;
 
 use super::schema::{Place, STRUCTS, StructSpec, Structs};
-use super::table::{Layout, Provenance};
+use super::table::{Abi, Layout, Provenance};
 use crate::addr::Machine;
 use files::{Container, DebugFile, Files};
 use std::collections::HashMap;
@@ -104,6 +104,14 @@ pub enum ExtractError {
     NoStructs,
 }
 
+/// The data model of an object file: that of Windows for COFF and PE files.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn abi(file: &Path) -> Result<Abi, ExtractError> {
+    Container::open(file).map(|container| container.abi)
+}
+
 /// The machine that an object file is for.
 ///
 /// # Errors
@@ -121,6 +129,9 @@ pub fn extract(files: &[PathBuf], interpreter: &Interpreter) -> Result<Layout, E
     let (major, minor, version) = &interpreter.python;
     let mut layout = Layout::new(interpreter.name.clone(), (*major, *minor), interpreter.unicode.clone());
     layout.push_exc_info = interpreter.push_exc_info;
+    if let Some(file) = files.first() {
+        layout.abi = abi(file)?;
+    }
     (layout.structs, layout.provenance) = structs(files, version, None)?;
     layout.free_threaded = layout.structs.PyObject.ob_gc_bits.exists();
     // `_PyObject_HEAD_EXTRA`, Include/object.h: two pointers before the count of references.
@@ -166,6 +177,7 @@ pub fn structs(
             python: version.to_owned(),
             build_id: container.build_id.clone(),
             producer: file.producer()?,
+            note: String::new(),
         })
     };
     let provenance = containers.iter().zip(files.iter()).map(provenance).collect::<Result<_, _>>()?;

@@ -28,11 +28,9 @@ impl Inspector<'_> {
     fn numpy(&self) -> &Numpy {
         self.numpy.get_or_init(|| Numpy {
             tables: LayoutRegistry::new()
-                .packages()
-                .iter()
-                .filter(|entry| entry.package == "numpy")
-                .filter_map(|entry| entry.layout().ok().cloned())
+                .tables_of("numpy", self.layout.abi)
                 .filter(|table| begins_with_a_head_of(table, self.layout))
+                .cloned()
                 .collect(),
             style: Style::read(self),
         })
