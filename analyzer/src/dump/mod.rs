@@ -112,9 +112,14 @@ impl Dump {
 
     /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
     pub fn memory(&self) -> Regions<'_> {
-        address_space::lay_out(self.container.segments(), self.container.mappings(), &self.data, |index| {
-            self.module_file(index)
-        })
+        let modules = &self.process.modules;
+        address_space::lay_out(
+            self.container.segments(),
+            self.container.mappings(),
+            modules,
+            &self.data,
+            |index| self.module_file(index),
+        )
     }
 
     /// The file of the module `index` of [`ProcessInfo::modules`], looked for when it is first asked for. Not found if

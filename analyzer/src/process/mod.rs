@@ -1,6 +1,8 @@
 //! What the operating system knew of the process: modules, native threads and registers, signal, command line.
 
-pub(crate) mod image;
+pub(crate) mod elf;
+mod image;
+pub mod pe;
 mod pthread;
 pub mod signal;
 pub mod symbols;
@@ -163,9 +165,13 @@ impl ProcessInfo {
 
 /// The last component of a path of any operating system: only those of Windows have colons and backslashes at their start.
 pub(crate) fn file_name(path: &str) -> &str {
-    let windows = path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\");
-    let separators: &[char] = if windows { &['\\', '/'] } else { &['/'] };
+    let separators: &[char] = if is_windows_path(path) { &['\\', '/'] } else { &['/'] };
     path.rsplit(separators).next().unwrap_or(path)
+}
+
+/// Whether a path begins as only those of Windows do.
+pub(crate) fn is_windows_path(path: &str) -> bool {
+    path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\")
 }
 
 /// Bytes as lower-case hexadecimal digits.
