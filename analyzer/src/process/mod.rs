@@ -8,6 +8,7 @@ pub mod signal;
 pub mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
+pub(crate) mod windows;
 
 pub use image::ImageError;
 pub use pthread::NativeThreads;
@@ -144,6 +145,15 @@ pub struct ProcessInfo {
 }
 
 impl ProcessInfo {
+    /// The native id of the thread that the process began with: on Linux its own id; elsewhere that of the first thread
+    /// in the dump, as the operating system lists the oldest first.
+    pub fn first_tid(&self) -> Option<u32> {
+        match self.os {
+            OperatingSystem::Linux => self.pid,
+            OperatingSystem::Windows | OperatingSystem::MacOs => Some(self.threads.first()?.tid),
+        }
+    }
+
     /// A process of which nothing more is known than the machine.
     #[cfg(test)]
     pub(crate) fn unknown(machine: Machine) -> Self {

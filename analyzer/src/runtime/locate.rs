@@ -28,12 +28,14 @@ pub struct Candidate {
 }
 
 /// By dynamic symbol in the modules that look like Python: few, so that all of them are asked, as a process may have
-/// several runtimes.
+/// several runtimes. Images of Windows are all asked, as their headers are in the dump or nowhere.
 pub(super) fn by_symbol_of_python<'d>(
     dump: &'d Dump,
     memory: &'d dyn Memory,
 ) -> impl Iterator<Item = Candidate> + 'd {
-    let modules = ranked(dump).into_iter().filter(|(rank, _)| *rank < OTHER);
+    let modules = ranked(dump).into_iter().filter(|(rank, index)| {
+        *rank < OTHER || dump.process().modules.get(*index).is_some_and(|module| module.pe.is_some())
+    });
     modules.filter_map(|(_, index)| in_image(memory, dump.process().modules.get(index)?))
 }
 
