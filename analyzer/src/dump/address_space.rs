@@ -3,7 +3,8 @@
 use super::module_file::ModuleFile;
 use super::segment::Segment;
 use crate::addr::Address;
-use crate::memory::{Backing, FaultCause, LazyBytes, Range, Region, Regions};
+use crate::memory::{Backing, Fault, FaultCause, LazyBytes, Range, Region, Regions};
+use crate::process::Module;
 
 /// A range of addresses where a part of a file was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +27,19 @@ pub(super) struct Mapping {
 /// Pages that a process never wrote to are the same as the file's, and the kernel leaves them out of a core. A page
 /// that it did write to is dumped, unless it was told to leave those out as well (`coredump_filter`). So a file's
 /// bytes stand in only where neither the process nor the loader could write: what a writable page held is not known.
+/// The same holds for images of Windows, of which minidumps leave out what was not asked for; their files say themselves
+/// what can be written to.
 pub(super) fn lay_out<'a, F>(
     segments: &[Segment],
     mappings: &[Mapping],
+    modules: &[Module],
     data: &'a [u8],
     file: F,
 ) -> Regions<'a>
 where
     F: Fn(usize) -> &'a ModuleFile + Copy + 'a,
 {
-    let mut layout = Layout { mappings, file, regions: Vec::new() };
+    let mut layout = Layout { mappings, modules, file, regions: Vec::new() };
     let mut end = 0;
     for segment in segments {
         layout.fill(end, segment.start, None);
@@ -53,6 +57,7 @@ where
 
 struct Layout<'a, 'm, F> {
     mappings: &'m [Mapping],
+    modules: &'m [Module],
     file: F,
     regions: Vec<Region<'a>>,
 }
@@ -98,6 +103,15 @@ impl<'a, F: Fn(usize) -> &'a ModuleFile + Copy + 'a> Layout<'a, '_, F> {
         cause: FaultCause,
     ) -> Backing<'a> {
         let file = self.file;
+        if self.modules.get(module).is_some_and(|module| module.pe.is_some()) {
+            return Backing::Elsewhere(Box::new(move |at, buffer| {
+                let missing = |cause| Fault { at, cause };
+                match file(module) {
+                    ModuleFile::Found(found) => found.read_loaded(at, buffer).unwrap_or(Err(missing(cause))),
+                    ModuleFile::NotFound { .. } => Err(missing(FaultCause::FileMissing)),
+                }
+            }));
+        }
         Backing::Lazy(LazyBytes::new(move || match file(module) {
             ModuleFile::Found(found) => found.unchanging_bytes(distance, offset, size).ok_or(cause),
             ModuleFile::NotFound { .. } => Err(FaultCause::FileMissing),

@@ -111,9 +111,13 @@ impl Dump {
     /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
     pub fn memory(&self) -> Regions<'_> {
         let copier = |bytes: &[u8], buffer: &mut [u8]| input::copy(&self.file, &self.data, bytes, buffer);
-        address_space::lay_out(self.container.segments(), self.container.mappings(), &self.data, |index| {
-            self.module_file(index)
-        })
+        address_space::lay_out(
+            self.container.segments(),
+            self.container.mappings(),
+            &self.process.modules,
+            &self.data,
+            |index| self.module_file(index),
+        )
         .passing_over_by(Box::new(copier))
     }
 

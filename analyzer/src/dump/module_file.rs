@@ -2,9 +2,11 @@
 
 use super::input::{self, Opened};
 use super::unpack::Progress;
-use crate::memory::PAGE_SIZE;
-use crate::process::image::build_id_in_notes;
-use crate::process::{Module, hex};
+use crate::addr::Address;
+use crate::memory::{Fault, Memory, PAGE_SIZE};
+use crate::process::elf::build_id_in_notes;
+use crate::process::pe::Loaded;
+use crate::process::{self, Module, PeIdentity, hex, is_windows_path};
 use memmap2::Mmap;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, ProgramHeader64};
@@ -56,6 +58,8 @@ pub struct FoundFile {
     /// Whether its build id is the one in the dump. Otherwise the user named the file, and the dump has no build id.
     pub verified: bool,
     bytes: Mmap,
+    /// Where the parts of a PE file lie in memory.
+    loaded: Option<Box<Loaded>>,
 }
 
 /// A file that was considered and rejected.
@@ -81,6 +85,12 @@ impl FoundFile {
     /// All bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Fills `buffer` from the virtual address `at` with the bytes of a PE file as it was loaded, unless the process may
+    /// have changed them. `None` where this is no PE file.
+    pub(super) fn read_loaded(&self, at: Address, buffer: &mut [u8]) -> Option<Result<(), Fault>> {
+        Some(self.loaded.as_ref()?.memory(&self.bytes).read(at, buffer))
     }
 
     /// The bytes from `offset`, at most `size` of them, mapped `distance` bytes from where the module begins in memory;
@@ -156,17 +166,25 @@ fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Ve
         let known = main == Some(true);
         candidates.push(Candidate { root: None, path: exe.clone(), named: known, expected: known });
     }
-    let name = target_path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let on_windows = std::str::from_utf8(target_path).ok().filter(|path| is_windows_path(path));
+    let name = match on_windows {
+        Some(path) => process::file_name(path).as_bytes(),
+        None => target_path.rsplit(|&byte| byte == b'/').next().unwrap_or_default(),
+    };
     for path in &search.lib_paths {
         if path.is_dir() {
             candidates.push(Candidate {
                 root: None,
-                path: path.join(OsStr::from_bytes(name)),
+                path: in_directory(path, name, on_windows.is_some()),
                 named: false,
                 expected: true,
             });
         } else {
-            let same_name = path.file_name().is_some_and(|file_name| file_name.as_bytes() == name);
+            let is_same = |file_name: &OsStr| match on_windows {
+                Some(_) => file_name.as_bytes().eq_ignore_ascii_case(name),
+                None => file_name.as_bytes() == name,
+            };
+            let same_name = path.file_name().is_some_and(is_same);
             candidates.push(Candidate {
                 root: None,
                 path: path.clone(),
@@ -175,7 +193,8 @@ fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Ve
             });
         }
     }
-    let Some(target_path) = usable_path(target_path) else {
+    let as_here = on_windows.and_then(path_below_drive);
+    let Some(target_path) = usable_path(as_here.as_deref().map_or(target_path, str::as_bytes)) else {
         return candidates;
     };
     let in_container = path_in_container(target_path);
@@ -188,8 +207,29 @@ fn candidates(search: &FileSearch, target_path: &[u8], main: Option<bool>) -> Ve
             expected,
         }));
     }
-    candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true, root: None });
+    // Wine calls this machine's own root so.
+    if on_windows.is_none_or(|path| path.starts_with(['Z', 'z'])) {
+        candidates.push(Candidate { path: target_path.to_owned(), named: false, expected: true, root: None });
+    }
     candidates
+}
+
+/// The file `name` of a directory. On Windows letters of either case are the same.
+fn in_directory(directory: &Path, name: &[u8], on_windows: bool) -> PathBuf {
+    let exact = directory.join(OsStr::from_bytes(name));
+    if !on_windows || exact.exists() {
+        return exact;
+    }
+    let entries = std::fs::read_dir(directory).into_iter().flatten().map_while(Result::ok);
+    let similar =
+        entries.map(|entry| entry.file_name()).find(|entry| entry.as_bytes().eq_ignore_ascii_case(name));
+    similar.map_or(exact, |similar| directory.join(similar))
+}
+
+/// A path of Windows below the root of its drive, as paths are written here.
+fn path_below_drive(path: &str) -> Option<String> {
+    let (drive, path) = path.split_once(':')?;
+    (drive.len() == 1).then(|| path.replace('\\', "/"))
 }
 
 /// The path that a file has for the processes of a container, where the kernel gives the one in the layer of the overlay
@@ -223,6 +263,17 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("no such file".to_owned()),
         Err(error) => return Err(error.to_string()),
     };
+    if let Some(wanted) = &module.pe {
+        let bytes = input::map(&file).map_err(|error| error.to_string())?;
+        let loaded = Loaded::new(&bytes, module.base).ok_or("is not a PE file")?;
+        difference(wanted, loaded.identity()).map_or(Ok(()), Err)?;
+        return Ok(FoundFile {
+            path: candidate.shown_path(),
+            verified: true,
+            bytes,
+            loaded: Some(Box::new(loaded)),
+        });
+    }
     if module.build_id.is_none() && !candidate.named {
         return Err(NO_BUILD_ID.to_owned());
     }
@@ -240,7 +291,21 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
             return Err(format!("has no build id; the one in the dump is {}", hex(wanted)));
         }
     };
-    Ok(FoundFile { path: candidate.shown_path(), verified, bytes })
+    Ok(FoundFile { path: candidate.shown_path(), verified, bytes, loaded: None })
+}
+
+/// What tells that a PE file is not the one that was loaded.
+fn difference(wanted: &PeIdentity, found: &PeIdentity) -> Option<String> {
+    let is_same = (wanted.timestamp, wanted.size) == (found.timestamp, found.size);
+    if !is_same {
+        return Some(format!(
+            "is another file: its timestamp and size are {:08X}{:x}, not {:08X}{:x}",
+            found.timestamp, found.size, wanted.timestamp, wanted.size
+        ));
+    }
+    let (wanted, found) = (wanted.pdb.as_ref()?, found.pdb.as_ref()?);
+    ((wanted.guid, wanted.age) != (found.guid, found.age))
+        .then(|| format!("is another file: the id of its PDB is {}, not {}", found.text(), wanted.text()))
 }
 
 /// The GNU build id of a file.

@@ -6,7 +6,7 @@ mod thinned;
 mod touched;
 
 pub use recording::RecordingMemory;
-pub use regions::{Backing, LazyBytes, Region, Regions};
+pub use regions::{Backing, LazyBytes, ReadAt, Region, Regions};
 pub use thinned::Thinned;
 pub use touched::Touched;
 

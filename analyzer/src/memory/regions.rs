@@ -11,9 +11,14 @@ pub enum Backing<'a> {
     Bytes(&'a [u8], FaultCause),
     /// Bytes of a file that was mapped there, looked for at the first read.
     Lazy(LazyBytes<'a>),
+    /// Whoever knows how to fill a buffer from a virtual address on.
+    Elsewhere(ReadAt<'a>),
     /// Mapped, but not there.
     Absent(FaultCause),
 }
+
+/// Fills a buffer with the bytes from a virtual address on.
+pub type ReadAt<'a> = Box<dyn Fn(Address, &mut [u8]) -> Result<(), Fault> + 'a>;
 
 /// The outcome of looking for the bytes of a mapped file.
 type FileBytes<'a> = Result<&'a [u8], FaultCause>;
@@ -54,6 +59,7 @@ impl Region<'_> {
                 let bytes = lazy.get().map_err(|cause| Fault { at: self.range.start.add(offset), cause })?;
                 (bytes, (bytes.len() as u64).next_multiple_of(PAGE_SIZE), FaultCause::NotMapped)
             }
+            Backing::Elsewhere(read) => return read(self.range.start.add(offset), buffer),
             Backing::Absent(cause) => {
                 return Err(Fault { at: self.range.start.add(offset), cause: *cause });
             }

@@ -1,11 +1,14 @@
 //! What the operating system knew of the process: modules, native threads and registers, signal, command line.
 
-pub(crate) mod image;
+pub(crate) mod elf;
+mod image;
+pub mod pe;
 mod pthread;
 pub mod signal;
 pub mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
+pub(crate) mod windows;
 
 pub use image::ImageError;
 pub use pthread::NativeThreads;
@@ -142,6 +145,15 @@ pub struct ProcessInfo {
 }
 
 impl ProcessInfo {
+    /// The native id of the thread that the process began with: on Linux its own id; elsewhere that of the first thread
+    /// in the dump, as the operating system lists the oldest first.
+    pub fn first_tid(&self) -> Option<u32> {
+        match self.os {
+            OperatingSystem::Linux => self.pid,
+            OperatingSystem::Windows | OperatingSystem::MacOs => Some(self.threads.first()?.tid),
+        }
+    }
+
     /// A process of which nothing more is known than the machine.
     #[cfg(test)]
     pub(crate) fn unknown(machine: Machine) -> Self {
@@ -163,9 +175,13 @@ impl ProcessInfo {
 
 /// The last component of a path of any operating system: only those of Windows have colons and backslashes at their start.
 pub(crate) fn file_name(path: &str) -> &str {
-    let windows = path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\");
-    let separators: &[char] = if windows { &['\\', '/'] } else { &['/'] };
+    let separators: &[char] = if is_windows_path(path) { &['\\', '/'] } else { &['/'] };
     path.rsplit(separators).next().unwrap_or(path)
+}
+
+/// Whether a path begins as only those of Windows do.
+pub(crate) fn is_windows_path(path: &str) -> bool {
+    path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\")
 }
 
 /// Bytes as lower-case hexadecimal digits.

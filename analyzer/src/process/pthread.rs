@@ -1,11 +1,14 @@
 //! Which native thread a `pthread_t` belongs to.
 //!
+//! On Windows, where there is none, Python uses the thread id in its stead (`PyThread_get_thread_ident`,
+//! Python/thread_nt.h).
+//!
 //! Both glibc and musl give the address of the thread's `struct pthread` as `pthread_self()`. On x86-64 the thread
 //! pointer is that address. On aarch64 (variant I of thread-local storage) the struct ends at the thread pointer, and
 //! its size is the C library's own affair; but the kernel's id of the thread is in it, at a place that has not changed
 //! for years (glibc 2.11 to 2.42: `nptl/descr.h`, behind 24 words and a list; musl 1.2: `src/internal/pthread_impl.h`).
 
-use super::{NativeThread, ProcessInfo};
+use super::{NativeThread, OperatingSystem, ProcessInfo};
 use crate::addr::{Address, Machine};
 use crate::memory::{Memory, Range};
 use std::cell::OnceCell;
@@ -44,6 +47,7 @@ fn descriptors(machine: Machine) -> [Descriptor; 2] {
 pub struct NativeThreads<'p> {
     memory: &'p dyn Memory,
     machine: Machine,
+    os: OperatingSystem,
     by_tid: HashMap<u64, &'p NativeThread>,
     /// Those whose thread pointer is known, ascending by it.
     by_pointer: Vec<(Address, &'p NativeThread)>,
@@ -61,6 +65,7 @@ impl<'p> NativeThreads<'p> {
         NativeThreads {
             memory,
             machine: process.machine,
+            os: process.os,
             by_tid: threads.map(|native| (u64::from(native.tid), native)).collect(),
             by_pointer,
             ranges: OnceCell::new(),
@@ -85,6 +90,9 @@ impl<'p> NativeThreads<'p> {
     /// The thread in which `pthread_self()` gives `handle`. By the thread pointer; where the dump does not tell thread
     /// pointers, by the thread id at `handle`.
     pub fn by_pthread(&self, handle: Address) -> Option<&'p NativeThread> {
+        if self.os == OperatingSystem::Windows {
+            return self.by_tid(handle.0);
+        }
         if self.by_pointer.is_empty() {
             return descriptors(self.machine)
                 .iter()
@@ -107,6 +115,9 @@ impl<'p> NativeThreads<'p> {
     /// addresses below the thread pointer where a `struct pthread` of that thread may begin, by its thread id. None
     /// where the thread pointer, or the memory below it, is not in the dump.
     pub fn pthreads(&self, native: &NativeThread) -> Vec<Address> {
+        if self.os == OperatingSystem::Windows {
+            return vec![Address(native.tid.into())];
+        }
         let Some(pointer) = native.thread_pointer else { return Vec::new() };
         match self.machine {
             Machine::X86_64 => vec![pointer],
@@ -213,6 +224,19 @@ mod tests {
         assert_eq!(found(&natives, TLS + STRIDE), Some(101));
         assert_eq!(found(&natives, TLS + 8), None);
         assert_eq!(natives.pthreads(&process.threads[1]), [Address(TLS + STRIDE)]);
+    }
+
+    #[test]
+    fn on_windows_the_thread_id_is_the_handle() {
+        let process = ProcessInfo {
+            os: OperatingSystem::Windows,
+            ..process(Machine::X86_64, &[Some(TLS), Some(TLS + STRIDE)])
+        };
+        let memory = memory(&[]);
+        let natives = NativeThreads::new(&memory, &process);
+        assert_eq!(found(&natives, 101), Some(101));
+        assert_eq!(found(&natives, TLS), None);
+        assert_eq!(natives.pthreads(&process.threads[1]), [Address(101)]);
     }
 
     #[test]

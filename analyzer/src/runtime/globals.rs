@@ -6,7 +6,7 @@ use crate::addr::Address;
 use crate::dump::Dump;
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::symbols;
+use crate::process::{NativeThreads, symbols};
 use crate::report::Evidence;
 use crate::stack::{Globals, Roots, interpreter_states, thread_state};
 use std::collections::HashSet;
@@ -107,8 +107,7 @@ fn heads_in_data(dump: &Dump, inspector: &Inspector<'_>, module: usize) -> Vec<(
     let memory = dump.memory();
     let memory: &dyn Memory = &memory;
     let writable: Vec<Range> = memory.ranges().into_iter().filter(|range| range.writable).collect();
-    let living: HashSet<u64> =
-        dump.process().threads.iter().filter_map(|thread| Some(thread.thread_pointer?.0)).collect();
+    let natives = NativeThreads::new(memory, dump.process());
     let mut tried = HashSet::new();
     let mut heads: Vec<(usize, Address, Address)> = Vec::new();
     let data = module_data(dump, memory).into_iter().filter(|(_, owner)| *owner == Some(module));
@@ -122,7 +121,7 @@ fn heads_in_data(dump: &Dump, inspector: &Inspector<'_>, module: usize) -> Vec<(
                 && writable.get(at).is_some_and(|range| range.start <= interpreter);
             if is_pointer
                 && tried.insert(interpreter)
-                && let Some(length) = length_of_list(inspector, interpreter, &living)
+                && let Some(length) = length_of_list(inspector, interpreter, &natives)
             {
                 heads.push((length, range.start.element(index as u64, 8), interpreter));
             }
@@ -133,13 +132,18 @@ fn heads_in_data(dump: &Dump, inspector: &Inspector<'_>, module: usize) -> Vec<(
 }
 
 /// How many interpreters the list has that begins here; `None` where this is none whose first thread lives.
-fn length_of_list(inspector: &Inspector<'_>, interpreter: Address, living: &HashSet<u64>) -> Option<usize> {
+fn length_of_list(
+    inspector: &Inspector<'_>,
+    interpreter: Address,
+    natives: &NativeThreads<'_>,
+) -> Option<usize> {
     let head = inspector.layout.structs.PyInterpreterState.tstate_head;
     let first = inspector.pointer(interpreter, head).ok().filter(|at| !at.is_null())?;
     let (thread, owner) = thread_state(inspector, first).ok()?;
-    if owner != interpreter || !living.contains(&thread.thread_id) {
+    if owner != interpreter {
         return None;
     }
+    natives.by_pthread(Address(thread.thread_id))?;
     let roots = Roots { interpreters: vec![interpreter], ..Roots::default() };
     Some(interpreter_states(inspector, &roots).0.len())
 }

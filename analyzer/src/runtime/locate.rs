@@ -12,6 +12,10 @@ use crate::report::Evidence;
 /// The most cookies of one mapping that are looked at.
 const MAX_COOKIES: usize = 1000;
 
+/// The sections that `_PyRuntime` has for itself, from 3.10: in ELF and in PE, where names have at most eight bytes
+/// (`GENERATE_DEBUG_SECTION`, Python/pylifecycle.c).
+const SECTIONS: [&str; 2] = [".PyRuntime", "PyRuntim"];
+
 /// A place where `_PyRuntime` may lie.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -24,13 +28,15 @@ pub struct Candidate {
 }
 
 /// By dynamic symbol in the modules that look like Python: few, so that all of them are asked, as a process may have
-/// several runtimes.
+/// several runtimes. Images of Windows are all asked, as their headers are in the dump or nowhere.
 pub(super) fn by_symbol_of_python<'d>(
     dump: &'d Dump,
     memory: &'d dyn Memory,
 ) -> impl Iterator<Item = Candidate> + 'd {
-    let modules = ranked(dump).into_iter().filter(|(rank, _)| *rank < OTHER);
-    modules.filter_map(|(_, index)| by_symbol(memory, dump.process().modules.get(index)?))
+    let modules = ranked(dump).into_iter().filter(|(rank, index)| {
+        *rank < OTHER || dump.process().modules.get(*index).is_some_and(|module| module.pe.is_some())
+    });
+    modules.filter_map(|(_, index)| in_image(memory, dump.process().modules.get(index)?))
 }
 
 /// By dynamic symbol in the other modules; then by full symbol table and by section of the files at hand.
@@ -40,22 +46,30 @@ pub(super) fn by_symbol_and_file<'d>(
 ) -> impl Iterator<Item = Candidate> + 'd {
     let modules = &dump.process().modules;
     let others = ranked(dump).into_iter().filter(|(rank, _)| *rank == OTHER);
-    let by_symbol = others.filter_map(|(_, index)| by_symbol(memory, modules.get(index)?));
+    let by_symbol = others.filter_map(|(_, index)| in_image(memory, modules.get(index)?));
     let by_file = ranked(dump).into_iter().filter_map(move |(_, index)| {
         let module = modules.get(index)?;
         let file = dump.module_file(index).bytes()?;
         if let Some(address) = symbols::static_symbol(file, module, "_PyRuntime") {
             return Some(candidate(memory, module, address, "symbol", "symbol _PyRuntime"));
         }
-        let (address, _) = symbols::section_address(file, module, ".PyRuntime")?;
-        Some(candidate(memory, module, address, "section", "section .PyRuntime"))
+        SECTIONS.into_iter().find_map(|section| {
+            let (address, _) = symbols::section_address(file, module, section)?;
+            Some(candidate(memory, module, address, "section", &format!("section {section}")))
+        })
     });
     by_symbol.chain(by_file)
 }
 
-fn by_symbol(memory: &dyn Memory, module: &Module) -> Option<Candidate> {
-    let address = symbols::dynamic_symbol(memory, module, "_PyRuntime").ok().flatten()?;
-    Some(candidate(memory, module, address, "symbol", "dynamic symbol _PyRuntime"))
+/// By what the image of a module in memory tells.
+fn in_image(memory: &dyn Memory, module: &Module) -> Option<Candidate> {
+    if let Some(address) = symbols::dynamic_symbol(memory, module, "_PyRuntime").ok().flatten() {
+        return Some(candidate(memory, module, address, "symbol", "dynamic symbol _PyRuntime"));
+    }
+    SECTIONS.into_iter().find_map(|section| {
+        let (address, _) = symbols::mapped_section(memory, module, section)?;
+        Some(candidate(memory, module, address, "section", &format!("section {section}")))
+    })
 }
 
 /// Whether a library is named like Python's, has none of `runtimes` in its data and does not tell by a symbol where its
@@ -64,9 +78,7 @@ pub(super) fn has_mute_library(dump: &Dump, memory: &dyn Memory, runtimes: &[Add
     let data = module_data(dump, memory);
     dump.process().modules.iter().enumerate().any(|(index, module)| {
         let own = |at: &Address| data.iter().any(|(range, of)| *of == Some(index) && range.contains(*at));
-        module.file_name().starts_with("libpython")
-            && !runtimes.iter().any(own)
-            && by_symbol(memory, module).is_none()
+        is_library(module.file_name()) && !runtimes.iter().any(own) && in_image(memory, module).is_none()
     })
 }
 
@@ -116,6 +128,14 @@ pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
     })
 }
 
+/// Whether a file is named like the library that has the interpreter: `libpython3.8.so.1.0`, `python312.dll`. Windows'
+/// `python3.dll` leads to one of these.
+fn is_library(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("libpython")
+        || name.starts_with("python") && name.ends_with(".dll") && version_in_name(&name).is_some()
+}
+
 /// The rank of modules that do not look like Python.
 const OTHER: u8 = 3;
 
@@ -125,7 +145,7 @@ fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
         let name = module.file_name();
         let is_extension = name.contains(".cpython-");
         let rank = match index {
-            _ if name.starts_with("libpython") => 0,
+            _ if is_library(name) => 0,
             0 => 1,
             _ if name.contains("python") && !is_extension => 2,
             _ => OTHER,
@@ -155,7 +175,9 @@ fn candidate(
     Candidate {
         address,
         evidence: Evidence { method, detail: format!("{what} of {}", module.path), address: Some(address) },
-        version: declared_version(memory, module).or_else(|| version_in_name(module.file_name())),
+        version: declared_version(memory, module)
+            .or_else(|| symbols::version_resource(memory, module, "Python"))
+            .or_else(|| version_in_name(module.file_name())),
     }
 }
 
@@ -166,17 +188,26 @@ fn declared_version(memory: &dyn Memory, module: &Module) -> Option<(u8, u8)> {
     (major >= 2).then_some((major, minor))
 }
 
-/// `libpython3.8.so.1.0`, `python3.11`: the version in a file's name.
+/// `libpython3.8.so.1.0`, `python3.11`, `python312.dll`: the version in a file's name.
 pub(super) fn version_in_name(name: &str) -> Option<(u8, u8)> {
+    let name = name.to_ascii_lowercase();
     let rest = name.split_once("python")?.1;
-    let (major, rest) = rest.split_once('.')?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some((major.parse().ok()?, digits.parse().ok()?))
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let major = digits(rest);
+    match rest.get(major.len()..)?.strip_prefix('.') {
+        Some(rest) if major.len() == 1 && rest.starts_with(|first: char| first.is_ascii_digit()) => {
+            Some((major.parse().ok()?, digits(rest).parse().ok()?))
+        }
+        _ => {
+            let (major, minor) = major.split_at_checked(1)?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::version_in_name;
+    use super::{is_library, version_in_name};
 
     #[test]
     fn file_names_tell_versions() {
@@ -186,5 +217,22 @@ mod tests {
         assert_eq!(version_in_name("python3"), None);
         assert_eq!(version_in_name("libpython3.so"), None);
         assert_eq!(version_in_name("bash"), None);
+        assert_eq!(version_in_name("python27.dll"), Some((2, 7)));
+        assert_eq!(version_in_name("PYTHON312.DLL"), Some((3, 12)));
+        assert_eq!(version_in_name("python313t.dll"), Some((3, 13)));
+        assert_eq!(version_in_name("python39_d.dll"), Some((3, 9)));
+        assert_eq!(version_in_name("pythoncom312.dll"), None);
+        assert_eq!(version_in_name("python3.dll"), None);
+        assert_eq!(version_in_name("python.exe"), None);
+    }
+
+    #[test]
+    fn libraries_have_versions_in_their_names() {
+        for name in ["libpython3.so", "libpython3.8.so.1.0", "python312.dll", "Python314t.dll"] {
+            assert!(is_library(name), "{name}");
+        }
+        for name in ["python3.dll", "python.exe", "pythoncom312.dll", "python3.11", "_asyncio.pyd"] {
+            assert!(!is_library(name), "{name}");
+        }
     }
 }

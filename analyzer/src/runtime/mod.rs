@@ -17,7 +17,7 @@ use crate::dump::Dump;
 use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
 use crate::memory::Memory;
 use crate::object::Inspector;
-use crate::process::{NativeThreads, ProcessInfo};
+use crate::process::{NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::Evidence;
 use crate::stack::{self, Roots};
 use log::{debug, info};
@@ -173,15 +173,10 @@ impl Search<'_> {
     fn by_threads(&mut self, whole: &dyn Memory) {
         let process = self.dump.process();
         if process.threads.is_empty() {
-            return self.try_layouts(|inspector| {
-                let places = search::places_by_shape(whole, inspector);
-                let mut found = search::runtimes(self.dump, inspector, &places);
-                found.retain(|roots| search::leads_to_code(inspector, roots));
-                found
-            });
+            return self.by_shape(whole);
         }
         let places = search::places(self.dump, whole);
-        info!("{} places hold the pthread_self() of a thread", places.len());
+        info!("{} places hold the pthread_self() or the id of a thread", places.len());
         self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
         if self.found.is_empty() {
             self.try_layouts(|inspector| {
@@ -190,6 +185,20 @@ impl Search<'_> {
                 found.into_iter().collect()
             });
         }
+        // The slots of threads may be missing, which is where thread states are known from.
+        if self.found.is_empty() && process.os == OperatingSystem::Windows {
+            self.by_shape(whole);
+        }
+    }
+
+    /// By interpreters and thread states that lead to each other and to code.
+    fn by_shape(&mut self, whole: &dyn Memory) {
+        self.try_layouts(|inspector| {
+            let places = search::places_by_shape(whole, inspector);
+            let mut found = search::runtimes(self.dump, inspector, &places);
+            found.retain(|roots| search::leads_to_code(inspector, roots));
+            found
+        });
     }
 
     /// Where `_PyRuntime` lies in those found so far.
@@ -283,9 +292,13 @@ fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessIn
     let mut joined =
         threads.filter_map(|state| Some((natives.by_pthread(Address(state.thread_id))?.tid, state.address)));
     let first = joined.next();
+    let id = match process.os {
+        OperatingSystem::Windows => "ids",
+        OperatingSystem::Linux | OperatingSystem::MacOs => "pthread_self()",
+    };
     let detail = match first {
-        Some((tid, _)) => format!("thread states by their threads' pthread_self(), such as that of {tid}"),
-        None => "thread states by their threads' pthread_self()".to_owned(),
+        Some((tid, _)) => format!("thread states by their threads' {id}, such as that of {tid}"),
+        None => format!("thread states by their threads' {id}"),
     };
     Evidence { method: "scan", detail, address: first.map(|(_, address)| address) }
 }

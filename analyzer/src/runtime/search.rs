@@ -1,6 +1,7 @@
 //! Searching memory for thread states: for where nothing names the interpreter.
 //!
 //! `PyThreadState.thread_id` is `pthread_self()`, which every native thread's registers, and the memory near them, tell.
+//! On Windows it is the thread id, and the thread's slots lead to its thread state.
 //! A place with this number counts only if the structs around it agree: the thread state leads to an interpreter whose
 //! list of threads has it.
 
@@ -10,7 +11,7 @@ use crate::dump::Dump;
 use crate::layout::{Field, Layout};
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::NativeThreads;
+use crate::process::{NativeThreads, OperatingSystem, ProcessInfo, windows};
 use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, interpreter_threads, thread_state};
 use std::collections::{HashMap, HashSet};
 
@@ -19,12 +20,17 @@ const MAX_PLACES: usize = 1 << 20;
 
 /// How much memory is looked at for shapes, in bytes.
 const MAX_SHAPED: u64 = 1 << 30;
+/// How far behind its start a `PyThreadState` has its `thread_id` at most, in bytes, a multiple of 4.
+const LARGEST_STATE: usize = 512;
 /// The most native threads that are looked for: one thread state leads to all of its interpreter.
 const MAX_THREADS: usize = 1 << 16;
 
-/// Places in writable memory that hold the `pthread_self()` of a native thread.
+/// Places in writable memory that hold the `pthread_self()` of a native thread; on Windows those that its slots lead to.
 pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
     let process = dump.process();
+    if process.os == OperatingSystem::Windows {
+        return places_by_slots(process, memory);
+    }
     let natives = NativeThreads::new(memory, process);
     let threads = || process.threads.iter().take(MAX_THREADS);
     let mut ids = Vec::from_iter(threads().flat_map(|thread| natives.pthreads(thread)));
@@ -34,6 +40,27 @@ pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
         ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
     }
     places_of(memory, ids.into_iter().map(|id| id.0).collect())
+}
+
+/// Places that hold the id of a native thread near what the thread's own slots lead to. Ids of Windows are small numbers
+/// of 32 bits, which are everywhere; but each thread has its thread state in a slot (`autoTSSkey` of the runtime, up to
+/// 3.6 `autoTLSkey`, Python/pystate.c).
+fn places_by_slots(process: &ProcessInfo, memory: &dyn Memory) -> Vec<Address> {
+    let mut places = Vec::new();
+    for thread in process.threads.iter().take(MAX_THREADS) {
+        for value in windows::tls_values(memory, thread) {
+            let mut bytes = [0; LARGEST_STATE];
+            if memory.read(value, &mut bytes).is_err() {
+                continue;
+            }
+            let words = (0..).zip(bytes.as_chunks::<4>().0);
+            let ids = words.filter(|(_, word)| u32::from_le_bytes(**word) == thread.tid);
+            places.extend(ids.map(|(index, _)| value.element(index, 4)));
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 /// Places in writable memory that hold one of `numbers`.
@@ -46,8 +73,8 @@ fn places_of(memory: &dyn Memory, numbers: Vec<u64>) -> Vec<Address> {
     places
 }
 
-/// Places of `PyThreadState.thread_id` by this layout, where nothing tells which threads there are: of the thread states
-/// that an interpreter has at the head of its list and that lead back to it.
+/// Places of `PyThreadState.thread_id` by this layout, where nothing else leads to thread states: of those that an
+/// interpreter has at the head of its list and that lead back to it.
 pub(super) fn places_by_shape(memory: &dyn Memory, inspector: &Inspector<'_>) -> Vec<Address> {
     let layout = &inspector.layout.structs;
     let offset = |field: Field| field.place.map(|place| u64::from(place.offset));

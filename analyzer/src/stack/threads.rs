@@ -8,7 +8,7 @@ use super::state::{
 };
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
-use crate::process::{Module, NativeThread, NativeThreads, ProcessInfo};
+use crate::process::{Module, NativeThread, NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -104,7 +104,7 @@ pub fn python_threads(
     let natives = NativeThreads::new(stacks.inspector.memory, process);
     let mut threads = Vec::new();
     for state in states {
-        let interpreter = InterpreterFacts::new(stacks.inspector, state, roots);
+        let interpreter = InterpreterFacts::new(stacks.inspector, state, roots, process);
         for thread in &state.threads {
             let runner = runner(stacks.inspector, &natives, thread);
             let native = runner.or_else(|| native_of(&natives, thread));
@@ -133,7 +133,8 @@ struct InterpreterFacts {
     names: HashMap<u64, String>,
     /// The `thread_id` of the thread that initialised the runtime.
     main_thread: Option<u64>,
-    /// Where the futexes lie that threads without the GIL wait on.
+    /// Where the futexes lie that threads without the GIL wait on; `None` also where the operating system has none, as
+    /// then nothing tells what a thread waits for.
     gil_futexes: Option<Vec<Range<Address>>>,
     /// The thread state that holds the GIL, null where it is free or disabled.
     gil_holder: Option<Address>,
@@ -141,7 +142,12 @@ struct InterpreterFacts {
 }
 
 impl InterpreterFacts {
-    fn new(inspector: &Inspector<'_>, state: &InterpreterState, roots: &Roots) -> Self {
+    fn new(
+        inspector: &Inspector<'_>,
+        state: &InterpreterState,
+        roots: &Roots,
+        process: &ProcessInfo,
+    ) -> Self {
         fn known<T>(inspector: &Inspector<'_>, what: &str, result: Result<T, Unreadable>) -> Option<T> {
             result.map_err(|error| inspector.note_gap(error.gap(what))).ok()
         }
@@ -152,7 +158,9 @@ impl InterpreterFacts {
             id: state.id,
             names: known(inspector, "the names of the threads", names).unwrap_or_default(),
             main_thread: known(inspector, "the main thread", main_thread),
-            gil_futexes: known(inspector, "the GIL", gil_futexes(inspector, roots, state.address)),
+            gil_futexes: (process.os == OperatingSystem::Linux)
+                .then(|| known(inspector, "the GIL", gil_futexes(inspector, roots, state.address)))
+                .flatten(),
             gil_holder: known(inspector, "the holder of the GIL", holder),
             collector: known(inspector, "the collector", collector(inspector, roots, state)),
         }
@@ -173,14 +181,18 @@ fn python_thread(
     let (raw, frames) = python_frames(stacks, thread);
     Thread {
         tid,
-        name: interpreter.names.get(&ident).cloned(),
+        name: interpreter
+            .names
+            .get(&ident)
+            .cloned()
+            .or_else(|| native.and_then(|native| native.name.clone())),
         runtime: None,
         interpreter: interpreter.id,
         crashed: tid.is_some() && tid == process.crashed_tid,
         // Linux names a process after its first thread, which is the one that starts Python in most programs.
         main: match interpreter.main_thread {
             Some(id) => id == ident,
-            None => tid.is_some() && tid == process.pid,
+            None => tid.is_some() && tid == process.first_tid(),
         },
         holds_gil,
         waiting_for_gil: native.zip(interpreter.gil_futexes.as_ref()).map(|(native, of_gil)| {
@@ -255,11 +267,11 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
     let location = location(native, &process.modules);
     Thread {
         tid: Some(native.tid),
-        name: None,
+        name: native.name.clone(),
         runtime: None,
         interpreter: None,
         crashed: process.crashed_tid == Some(native.tid),
-        main: process.pid == Some(native.tid),
+        main: process.first_tid() == Some(native.tid),
         holds_gil: None,
         waiting_for_gil: None,
         collecting_garbage: None,

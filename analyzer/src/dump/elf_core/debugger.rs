@@ -5,7 +5,7 @@ use super::{AT_EXECFN, ElfCore, dumped_region, loaded};
 use crate::addr::Address;
 use crate::dump::segment::Segment;
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Regions, Touched};
-use crate::process::image::Image;
+use crate::process::elf::Image;
 use crate::process::{NativeThread, ProcessInfo};
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -9,7 +9,7 @@ use super::notes::FileMapping;
 use crate::addr::Address;
 use crate::dump::segment::Segment;
 use crate::memory::{Memory, PAGE_SIZE};
-use crate::process::image::Image;
+use crate::process::elf::Image;
 use object::LittleEndian as LE;
 use object::elf;
 

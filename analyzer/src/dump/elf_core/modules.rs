@@ -5,8 +5,9 @@ use crate::addr::Address;
 use crate::dump::address_space::Mapping;
 use crate::dump::segment::Segment;
 use crate::memory::Memory;
+use crate::process::ImageError;
 use crate::process::Module;
-use crate::process::image::{Image, ImageError};
+use crate::process::elf::Image;
 use std::collections::{HashMap, HashSet};
 
 /// How many modules are told apart.
