@@ -8,6 +8,7 @@ use object::{ExportTarget, NameOrOrdinal, Object, ObjectSection};
 use pycore::addr::Address;
 use pycore::layout::{DebugOffsets, Layout, LayoutRegistry, Place, STRUCTS};
 use pycore::memory::{Backing, FaultCause, Memory, Range, Region, Regions};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Exported types, with the struct of their instances and that of their members.
@@ -148,58 +149,62 @@ fn main() {
 
 /// A PE file as it lies in memory at its preferred address, where its relocations change nothing.
 struct Image {
+    name: String,
+    exports: HashMap<Vec<u8>, Address>,
+    base: u64,
     bytes: Vec<u8>,
-    path: PathBuf,
 }
 
 impl Image {
-    fn parsed(&self) -> object::File<'_> {
-        object::File::parse(&*self.bytes).unwrap()
+    fn read(path: &Path) -> Self {
+        let contents = std::fs::read(path).unwrap();
+        let file = object::File::parse(&*contents).unwrap();
+        let base = file.relative_address_base();
+        let end = file.sections().map(|section| section.address() + section.size()).max().unwrap();
+        let mut bytes = vec![0; (end - base) as usize];
+        for section in file.sections() {
+            let start = (section.address() - base) as usize;
+            let data = section.data().unwrap();
+            bytes[start..start + data.len()].copy_from_slice(data);
+        }
+        let mut exports = HashMap::new();
+        for export in file.exports().unwrap().flatten() {
+            if let (NameOrOrdinal::Name(name), ExportTarget::Address { address }) =
+                (export.name(), export.target())
+            {
+                exports.insert(name.to_vec(), Address(address));
+            }
+        }
+        Image { name: path.file_name().unwrap().display().to_string(), exports, base, bytes }
     }
 
     fn memory(&self) -> Regions<'_> {
-        let sections = self.parsed();
-        let region = |section: object::Section<'_, '_>| {
-            let (start, size) = section.file_range().filter(|(_, size)| *size > 0)?;
-            let bytes = &self.bytes[start as usize..(start + size) as usize];
-            let size = size.min(section.size().max(1));
-            let range = Range { start: Address(section.address()), size, writable: false, executable: false };
-            Some(Region { range, backing: Backing::Bytes(&bytes[..size as usize], FaultCause::NotDumped) })
-        };
-        Regions::new(sections.sections().filter_map(region).collect())
+        let size = self.bytes.len() as u64;
+        let range = Range { start: Address(self.base), size, writable: false, executable: false };
+        Regions::new(vec![Region { range, backing: Backing::Bytes(&self.bytes, FaultCause::NotDumped) }])
     }
 
     fn export(&self, name: &str) -> Option<Address> {
-        let file = self.parsed();
-        let wanted = NameOrOrdinal::Name(name.as_bytes());
-        let export = file.exports().unwrap().flatten().find(|export| export.name() == wanted)?;
-        match export.target() {
-            ExportTarget::Address { address } => Some(Address(address)),
-            _ => None,
-        }
+        self.exports.get(name.as_bytes()).copied()
     }
 
-    /// Where words of the image's data point to this string.
-    fn pointers_to(&self, text: &str) -> Vec<Address> {
-        let file = self.parsed();
-        let wanted = [b"\0", text.as_bytes(), b"\0"].concat();
-        let sections: Vec<_> =
-            file.sections().map(|section| (section.address(), section.data().unwrap())).collect();
-        let mut strings = Vec::new();
-        for (address, data) in &sections {
-            let found =
-                (0..data.len().saturating_sub(wanted.len())).filter(|&at| data[at..].starts_with(&wanted));
-            strings.extend(found.map(|at| address + at as u64 + 1));
-        }
-        let mut pointers = Vec::new();
-        for (address, data) in &sections {
-            for (index, word) in data.chunks_exact(8).enumerate() {
-                if strings.contains(&u64::from_le_bytes(word.try_into().unwrap())) {
-                    pointers.push(Address(address + 8 * index as u64));
-                }
+    /// The words that point to the name of a type, with the struct of its instances.
+    fn pointers_to_names(&self) -> Vec<(Address, &'static str, &'static str)> {
+        let mut strings = HashMap::new();
+        let mut start = 0;
+        for text in self.bytes.split(|byte| *byte == 0) {
+            if let Some(named) = NAMED.iter().find(|(name, _)| name.as_bytes() == text) {
+                strings.insert(self.base + start, *named);
             }
+            start += text.len() as u64 + 1;
         }
-        pointers
+        let words = self.bytes.chunks_exact(8).enumerate();
+        words
+            .filter_map(|(index, word)| {
+                let (name, instance) = strings.get(&u64::from_le_bytes(word.try_into().unwrap()))?;
+                Some((Address(self.base + 8 * index as u64), *name, *instance))
+            })
+            .collect()
     }
 }
 
@@ -226,8 +231,7 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
     let Some(build) = children(&builds).into_iter().find(|build| build.join(library).is_file()) else {
         return Ok(Completion::ignored_with("no such build for Windows is here"));
     };
-    let read = |path: PathBuf| Image { bytes: std::fs::read(&path).unwrap(), path };
-    let python = read(build.join(library));
+    let python = Image::read(&build.join(library));
     let mut outcome = Outcome::default();
 
     let regions = python.memory();
@@ -243,17 +247,16 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
         }
     }
     for (symbol, instance) in EXCEPTIONS {
-        if let Some(pointer) = python.export(symbol) {
-            let class = memory.pointer(pointer)?;
+        // A pointer to a type that is made at run time is null.
+        let class = python.export(symbol).map(|pointer| memory.pointer(pointer)).transpose()?;
+        if let Some(class) = class.filter(|class| !class.is_null()) {
             compare_type(&layout, memory, class, (symbol, instance, instance), &mut outcome)?;
         }
     }
-    let modules = children(&build.join("DLLs")).into_iter();
-    let modules = modules.filter(|path| path.extension().is_some_and(|end| end == "pyd")).map(read);
-    let modules: Vec<_> = modules.collect();
-    for file in modules.iter().chain([&python]) {
-        for (name, instance) in NAMED {
-            compare_named(&layout, file, name, instance, &mut outcome)?;
+    compare_named(&layout, &python, &mut outcome)?;
+    for path in children(&build.join("DLLs")) {
+        if path.extension().is_some_and(|end| end == "pyd") {
+            compare_named(&layout, &Image::read(&path), &mut outcome)?;
         }
     }
     if outcome.differences.is_empty() && outcome.compared >= 100 {
@@ -281,21 +284,13 @@ fn compare_type(
     compare_members(layout, memory, list, (name, members), outcome)
 }
 
-/// Compares the types of that name, static ones and specifications.
-fn compare_named(
-    layout: &Layout,
-    file: &Image,
-    name: &str,
-    instance: &str,
-    outcome: &mut Outcome,
-) -> Result<(), Failed> {
+/// Compares types by their names, static ones and specifications.
+fn compare_named(layout: &Layout, file: &Image, outcome: &mut Outcome) -> Result<(), Failed> {
     let regions = file.memory();
     let memory: &dyn Memory = &regions;
-    let what = format!("{name} in {}", file.path.file_name().unwrap_or_default().display());
-    for pointer in file.pointers_to(name) {
-        let (Ok(size), Ok(next)) = (memory.u32(pointer.add(8)), memory.u32(pointer.add(16))) else {
-            continue;
-        };
+    for (pointer, name, instance) in file.pointers_to_names() {
+        let what = format!("{name} in {}", file.name);
+        let (size, next) = (memory.u32(pointer.add(8))?, memory.u32(pointer.add(16))?);
         if !BASIC_SIZES.contains(&size.into()) {
             continue;
         }
