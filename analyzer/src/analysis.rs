@@ -6,7 +6,7 @@ use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progres
 use crate::layout::{Abi, LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
-use crate::process::ProcessInfo;
+use crate::process::{OperatingSystem, ProcessInfo};
 use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
 use crate::runtime::{self, Runtime};
@@ -101,7 +101,11 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
 fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, TableError> {
     let mut registry = LayoutRegistry::new();
     // All containers so far are of systems whose `long` has 8 bytes.
-    registry.keep_for(dump.process().machine, Abi::Lp64);
+    let abi = match dump.process().os {
+        OperatingSystem::Windows => Abi::Llp64,
+        OperatingSystem::Linux | OperatingSystem::MacOs => Abi::Lp64,
+    };
+    registry.keep_for(dump.process().machine, abi);
     if let Some(path) = &options.layout {
         registry.add_file(path)?;
     }

@@ -103,7 +103,7 @@ impl<'a, F: Fn(usize) -> &'a ModuleFile + Copy + 'a> Layout<'a, '_, F> {
         cause: FaultCause,
     ) -> Backing<'a> {
         let file = self.file;
-        if self.modules.get(module).is_some_and(|module| module.pe.is_some()) {
+        if self.modules.get(module).is_some_and(Module::is_pe) {
             return Backing::Elsewhere(Box::new(move |at, buffer| {
                 let missing = |cause| Fault { at, cause };
                 match file(module) {

@@ -29,6 +29,7 @@ pub use container::Written;
 use input::Opened;
 pub use input::explain_shortened_files;
 use memmap2::Mmap;
+use module_file::NO_FILE;
 use origin::Origin;
 use std::cell::OnceCell;
 use std::fs::File;
@@ -124,10 +125,9 @@ impl Dump {
     /// The file of the module `index` of [`ProcessInfo::modules`], looked for when it is first asked for. Not found if
     /// there is no such module.
     pub fn module_file(&self, index: usize) -> &ModuleFile {
-        static NONE: ModuleFile = ModuleFile::NotFound { tried: Vec::new() };
         let module = self.process.modules.get(index).zip(self.container.module_path(index));
         let Some(((module, path), file)) = module.zip(self.files.get(index)) else {
-            return &NONE;
+            return &NO_FILE;
         };
         file.get_or_init(|| {
             let main = self.container.main_known().then_some(index == 0);

@@ -50,6 +50,9 @@ pub enum ModuleFile {
     },
 }
 
+/// What became of a search in which nothing was looked at.
+pub(super) static NO_FILE: ModuleFile = ModuleFile::NotFound { tried: Vec::new() };
+
 /// A file that was mapped into the process, found on this machine.
 #[derive(Debug)]
 pub struct FoundFile {
@@ -263,7 +266,7 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("no such file".to_owned()),
         Err(error) => return Err(error.to_string()),
     };
-    if let Some(wanted) = &module.pe {
+    if let Some(wanted) = module.pe.as_ref().filter(|_| module.is_pe()) {
         let bytes = input::map(&file).map_err(|error| error.to_string())?;
         let loaded = Loaded::new(&bytes, module.base).ok_or("is not a PE file")?;
         difference(wanted, loaded.identity()).map_or(Ok(()), Err)?;

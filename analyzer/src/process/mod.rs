@@ -111,6 +111,11 @@ impl Module {
         file_name(&self.path)
     }
 
+    /// Whether it is a PE image, as far as the dump tells: those of ELF have a build id.
+    pub(crate) fn is_pe(&self) -> bool {
+        self.pe.is_some() && self.build_id.is_none()
+    }
+
     /// The build id in hexadecimal, as `file` and `readelf` show it.
     pub fn build_id_text(&self) -> Option<String> {
         self.build_id.as_deref().map(hex)

@@ -34,7 +34,7 @@ pub(super) fn by_symbol_of_python<'d>(
     memory: &'d dyn Memory,
 ) -> impl Iterator<Item = Candidate> + 'd {
     let modules = ranked(dump).into_iter().filter(|(rank, index)| {
-        *rank < OTHER || dump.process().modules.get(*index).is_some_and(|module| module.pe.is_some())
+        *rank < OTHER || dump.process().modules.get(*index).is_some_and(|module| module.is_pe())
     });
     modules.filter_map(|(_, index)| in_image(memory, dump.process().modules.get(index)?))
 }

@@ -10,11 +10,12 @@ mod threads;
 
 pub(super) use directory::is_minidump;
 
-use super::address_space::Mapping;
+use super::address_space::{self, Mapping};
 use super::error::OpenProblem;
+use super::module_file::NO_FILE;
 use super::segment::Segment;
-use crate::memory::Touched;
-use crate::process::ProcessInfo;
+use crate::memory::{RecordingMemory, Touched};
+use crate::process::{Module, OperatingSystem, ProcessInfo, windows};
 
 /// What a minidump says, without its memory's bytes.
 #[derive(Debug)]
@@ -39,16 +40,29 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     let system = system::read(&streams)?;
     let modules = modules::read(&streams);
     let ranges = memory::ranges(&streams);
-    let (segments, touched) = protection::apply(&streams, ranges, &modules);
+    let (segments, mut touched) = protection::apply(&streams, ranges, &modules);
     let threads = threads::read(&streams, &system);
+    let started_with = if system.os == OperatingSystem::Windows {
+        let memory = address_space::lay_out(&segments, &[], &[], data, |_| &NO_FILE);
+        let memory = RecordingMemory::new(&memory);
+        let started_with = windows::parameters(&memory, &threads).unwrap_or_default();
+        touched.join(&memory.touched());
+        started_with
+    } else {
+        windows::Parameters::default()
+    };
     let problems = streams.take_problems();
     let process = ProcessInfo {
         machine: system.machine,
         os: system.os,
         pid: system.pid,
         uid: None,
-        executable: modules.first().map(|main| main.path.clone()).filter(|path| !path.is_empty()),
-        command_line: None,
+        executable: modules
+            .first()
+            .map(|main| main.path.clone())
+            .filter(|path| !path.is_empty())
+            .or(started_with.image_path),
+        command_line: started_with.command_line,
         signal: None,
         crashed_tid: None,
         threads,
@@ -57,11 +71,33 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     };
     let minidump = Minidump {
         segments,
-        mappings: Vec::new(),
+        mappings: mappings(&process),
         module_paths: process.modules.iter().map(|module| module.path.clone().into_bytes()).collect(),
         main_known: !process.modules.is_empty(),
         truncated: problems.truncated,
         touched,
     };
     Ok((minidump, process))
+}
+
+/// Where the images of Windows were mapped. Their files know where each of their parts lies.
+fn mappings(process: &ProcessInfo) -> Vec<Mapping> {
+    let is_image = |module: &&Module| process.os == OperatingSystem::Windows && module.base < module.end;
+    let mapping = |(index, module): (usize, &Module)| Mapping {
+        start: module.base.0,
+        end: module.end.0,
+        file_offset: 0,
+        distance: 0,
+        module: Some(index),
+    };
+    let modules = process.modules.iter().enumerate();
+    let mut mappings: Vec<_> = modules.filter(|(_, module)| is_image(module)).map(mapping).collect();
+    mappings.sort_by_key(|mapping| mapping.start);
+    let mut end = 0;
+    mappings.retain(|mapping| {
+        let follows = mapping.start >= end;
+        end = end.max(mapping.end);
+        follows
+    });
+    mappings
 }
