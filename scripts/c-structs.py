@@ -11,8 +11,11 @@ import re
 
 import gdb
 
-# Members that only the other kind of build has, with the condition on which it has them.
-EXTRA = {  # Modules/_asynciomodule.c
+# Members at their ends that only the other kind of build has, with the condition on which it has them.
+EXTRA = {
+    # Modules/socketmodule.h
+    "PySocketSockObject": ("defined(MS_WINDOWS) && PY_VERSION_HEX >= 0x030e0000", "int quickack;"),
+    # Modules/_asynciomodule.c
     "TaskObj": ("defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030e0000", "uintptr_t task_tid;"),
 }
 
