@@ -6,7 +6,7 @@
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use object::{ExportTarget, NameOrOrdinal, Object, ObjectSection};
 use pycore::addr::Address;
-use pycore::layout::{DebugOffsets, Layout, LayoutRegistry, Place, STRUCTS};
+use pycore::layout::{DebugOffsets, Field, Layout, LayoutRegistry, Place, STRUCTS};
 use pycore::memory::{Backing, FaultCause, Memory, Range, Region, Regions};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,33 @@ const CALLED: &[(&str, &[&str])] = &[
     ("keywords", &["kw"]),
     ("message", &["msg"]),
     ("re", &["pattern"]),
+];
+
+/// What other patch releases than that of the table have elsewhere, which `_Py_DebugOffsets` tells of: 3.13.0 against
+/// 3.13.11, 3.14.10 against 3.14.2 (with another collector).
+const PATCHED: &[(&str, &[&str])] = &[
+    ("cpython-3.13-llp64", &["sizeof PyInterpreterState", "sizeof PyRuntimeState"]),
+    (
+        "cpython-3.14-llp64",
+        &[
+            "PyInterpreterState.builtins",
+            "PyInterpreterState.sysdict",
+            "sizeof PyInterpreterState",
+            "sizeof PyRuntimeState",
+            "sizeof PyThreadState",
+            "tp_basicsize of PyExc_BaseExceptionGroup",
+        ],
+    ),
+    (
+        "cpython-3.14t-llp64",
+        &[
+            "PyInterpreterState.gc_generations",
+            "sizeof PyInterpreterState",
+            "sizeof PyRuntimeState",
+            "sizeof PyThreadState",
+            "tp_basicsize of PyExc_BaseExceptionGroup",
+        ],
+    ),
 ];
 
 /// `Py_tp_members`, Include/typeslots.h.
@@ -254,10 +281,22 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
         }
     }
     compare_named(&layout, &python, &mut outcome)?;
+    // Some have the extension modules of both kinds of builds.
+    let kind = if layout.free_threaded { "t-win_amd64.pyd" } else { "pyd" };
     for path in children(&build.join("DLLs")) {
-        if path.extension().is_some_and(|end| end == "pyd") {
+        let file = path.file_name().unwrap_or_default().display().to_string();
+        if file.ends_with(kind) && (layout.free_threaded || !file.contains("t-win")) {
             compare_named(&layout, &Image::read(&path), &mut outcome)?;
         }
+    }
+    if layout.python >= (3, 12) {
+        compare_texts(&layout, &python, &mut outcome)?;
+    }
+    let patched = PATCHED.iter().filter(|(table, _)| *table == name).flat_map(|(_, starts)| *starts);
+    for start in patched {
+        outcome.differences.retain(|difference| {
+            !difference.starts_with(&format!("{start} ")) && !difference.starts_with(&format!("{start}:"))
+        });
     }
     if outcome.differences.is_empty() && outcome.compared >= 100 {
         return Ok(Completion::Completed);
@@ -345,6 +384,39 @@ fn compare_members(
         at = at.add(layout.structs.PyMemberDef.size_of.into());
     }
     Ok(())
+}
+
+/// Compares the texts that `_PyRuntime` has from the start: they are compact ASCII, of as many characters as they say.
+fn compare_texts(layout: &Layout, python: &Image, outcome: &mut Outcome) -> Result<(), Failed> {
+    let regions = python.memory();
+    let memory: &dyn Memory = &regions;
+    let runtime = python.export("_PyRuntime").ok_or("no _PyRuntime")?;
+    let text_type = python.export("PyUnicode_Type").ok_or("no PyUnicode_Type")?;
+    let head = &layout.structs.PyASCIIObject;
+    let bits = |at: Address, field: Field| -> Result<u64, Failed> {
+        let bits = field.place.and_then(|place| place.bits).ok_or("no bits")?;
+        Ok(u64::from(memory.u32(at.add(offset(field.place)))?) >> bits.shift & ((1 << bits.width) - 1))
+    };
+    let size = u64::from(layout.structs.PyRuntimeState.size_of);
+    let mut found = 0;
+    for word in (0..size).step_by(8).map(|distance| runtime.add(distance)) {
+        if memory.pointer(word).ok() != Some(text_type) {
+            continue;
+        }
+        let at = Address(word.0 - offset(layout.structs.PyObject.ob_type.place));
+        let length = memory.u64(at.add(offset(head.length.place)))?;
+        let is_ascii = bits(at, head.ascii)? == 1;
+        let what = format!("text {found}");
+        outcome.compare(&format!("kind of {what}"), 1, bits(at, head.kind)?);
+        outcome.compare(&format!("compact of {what}"), 1, bits(at, head.compact)?);
+        let start = if is_ascii { head.size_of } else { layout.structs.PyCompactUnicodeObject.size_of };
+        let text = memory.c_string(at.add(start.into()), 200)?;
+        // One is NUL; others are single characters of Latin-1.
+        outcome.compare(&format!("length of {what}"), length, u64::try_from(text.len())?.max(length.min(1)));
+        outcome.compare(&format!("ascii of {what}"), is_ascii.into(), text.is_ascii().into());
+        found += 1;
+    }
+    if found < 500 { Err(format!("only {found} texts").into()) } else { Ok(()) }
 }
 
 /// `tp_basicsize` of the type with these instances, by the table; `None` where it does not tell.

@@ -2,7 +2,7 @@
 //! lie. Where its members are and what they mean is data: `layouts/debug-offsets-3.X.yaml`.
 
 use super::schema::{Place, STRUCTS, Structs};
-use super::table::{Layout, STRUCT_LIMIT};
+use super::table::{Abi, Layout, STRUCT_LIMIT};
 use crate::addr::Address;
 use crate::memory::{Fault, Memory};
 use serde::Deserialize;
@@ -56,6 +56,9 @@ struct Map {
     /// The members, by group, in their order.
     groups: serde_yaml::Mapping,
     structs: BTreeMap<String, StructMap>,
+    /// The structs that free-threaded builds for Windows have otherwise.
+    #[serde(default)]
+    free_threaded_llp64: BTreeMap<String, StructMap>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +78,7 @@ pub struct DebugOffsets {
     /// The members by `group.name`.
     members: HashMap<String, u32>,
     structs: BTreeMap<String, StructMap>,
+    free_threaded_llp64: BTreeMap<String, StructMap>,
 }
 
 impl DebugOffsets {
@@ -109,6 +113,7 @@ impl DebugOffsets {
             free_threaded: free_threaded == 1,
             members: read_members(memory, runtime.add(HEADER_SIZE), &map.groups)?,
             structs: map.structs,
+            free_threaded_llp64: map.free_threaded_llp64,
         })
     }
 
@@ -119,7 +124,9 @@ impl DebugOffsets {
     pub fn apply(&self, layout: &mut Layout) -> Result<Vec<String>, DebugOffsetsError> {
         let mut structs = layout.structs.clone();
         let mut differences = Vec::new();
+        let is_other = self.free_threaded && layout.abi == Abi::Llp64;
         for (name, map) in &self.structs {
+            let map = self.free_threaded_llp64.get(name).filter(|_| is_other).unwrap_or(map);
             self.apply_struct(name, map, &mut structs, &mut differences)?;
         }
         layout.structs = structs;
@@ -337,8 +344,11 @@ mod tests {
             let range = Range { start: AT, size: 1 << 14, writable: true, executable: false };
             let region = Region { range, backing: Backing::Bytes(&memory, FaultCause::NotDumped) };
             let members = read_members(&Regions::new(vec![region]), AT, &map.groups).unwrap();
-            let offsets = DebugOffsets { hexversion: 0, free_threaded: false, members, structs: map.structs };
-            for (name, map) in &offsets.structs {
+            let Map { structs, free_threaded_llp64, .. } = map;
+            assert!(free_threaded_llp64.keys().all(|name| structs.contains_key(name)));
+            let offsets =
+                DebugOffsets { hexversion: 0, free_threaded: false, members, structs, free_threaded_llp64 };
+            for (name, map) in offsets.structs.iter().chain(&offsets.free_threaded_llp64) {
                 assert!(map.size.iter().all(|sum| offsets.evaluate(sum).is_ok()), "sizeof {name}");
                 for (field, sum) in &map.fields {
                     assert!(offsets.evaluate(sum).is_ok(), "{name}.{field}: {sum}");
