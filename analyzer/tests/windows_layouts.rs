@@ -97,6 +97,18 @@ const NAMED: &[(&str, &str)] = &[
     ("zoneinfo.ZoneInfo", "PyZoneInfo"),
 ];
 
+/// Exported functions that only return a field: of `_PyRuntime`, or of what their argument points to.
+const GETTERS: &[(&str, &str, &str)] = &[
+    ("PyInterpreterState_Head", "PyRuntimeState", "interpreters_head"),
+    ("PyInterpreterState_Main", "PyRuntimeState", "interpreters_main"),
+    ("PyInterpreterState_Next", "PyInterpreterState", "next"),
+    ("PyInterpreterState_ThreadHead", "PyInterpreterState", "tstate_head"),
+    ("PyThreadState_GetID", "PyThreadState", "id"),
+    ("PyThreadState_GetInterpreter", "PyThreadState", "interp"),
+    ("PyThreadState_Next", "PyThreadState", "next"),
+    ("_PyThreadState_UncheckedGet", "PyRuntimeState", "tstate_current"),
+];
+
 /// Members that are called otherwise than the field.
 const CALLED: &[(&str, &[&str])] = &[
     ("__args__", &["args"]),
@@ -280,6 +292,7 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
             compare_type(&layout, memory, class, (symbol, instance, instance), &mut outcome)?;
         }
     }
+    compare_getters(&layout, &python, &mut outcome)?;
     compare_named(&layout, &python, &mut outcome)?;
     // Some have the extension modules of both kinds of builds.
     let kind = if layout.free_threaded { "t-win_amd64.pyd" } else { "pyd" };
@@ -355,6 +368,32 @@ fn compare_named(layout: &Layout, file: &Image, outcome: &mut Outcome) -> Result
             list
         };
         compare_members(layout, memory, list, (&what, instance), outcome)?;
+    }
+    Ok(())
+}
+
+/// Compares the fields that functions return whose first instruction is a `mov` to rax.
+fn compare_getters(layout: &Layout, python: &Image, outcome: &mut Outcome) -> Result<(), Failed> {
+    let regions = python.memory();
+    let memory: &dyn Memory = &regions;
+    let runtime = python.export("_PyRuntime").unwrap_or_default();
+    for (function, structure, field) in GETTERS {
+        let Some(at) = python.export(function) else { continue };
+        let Some(place) = layout.structs.field(structure, field).and_then(|field| field.place) else {
+            continue;
+        };
+        let found = match memory.array::<3>(at)? {
+            [0x48, 0x8b, 0x01] => 0,
+            [0x48, 0x8b, 0x41] => memory.u8(at.add(3))?.into(),
+            [0x48, 0x8b, 0x81] => memory.u32(at.add(3))?.into(),
+            // Relative to the next instruction.
+            [0x48, 0x8b, 0x05] => {
+                let distance = memory.u32(at.add(3))? as i32;
+                at.add(7).0.wrapping_add_signed(distance.into()).wrapping_sub(runtime.0)
+            }
+            _ => continue,
+        };
+        outcome.compare(&format!("what {function} returns"), place.offset.into(), found);
     }
     Ok(())
 }
