@@ -1,7 +1,7 @@
 //! What an interpreter is able to do or how it is built, by the fields that its structs have. Code outside this room
 //! asks for these, never for a version.
 
-use super::table::Layout;
+use super::table::{Abi, Layout};
 
 /// How a thread state leads to its innermost frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,11 @@ pub enum VariablesModel {
 }
 
 impl Layout {
+    /// Whether the C library writes addresses (`%p`) with all of their 16 digits, in upper case, as Microsoft's does.
+    pub fn pointers_have_all_digits(&self) -> bool {
+        self.abi == Abi::Llp64
+    }
+
     /// How a thread state leads to its innermost frame; `None` for a table that has none of the ways.
     pub fn frame_model(&self) -> Option<FrameModel> {
         let thread = &self.structs.PyThreadState;

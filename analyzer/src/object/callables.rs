@@ -65,7 +65,7 @@ impl Walk<'_, '_> {
         let name = self
             .inspector
             .string_field(object, self.inspector.layout.structs.PyFunctionObject.func_qualname)?;
-        Ok(Decoded::exact(format!("<function {name} at {object}>")))
+        Ok(Decoded::exact(format!("<function {name} at {object}>", object = self.inspector.shown(object))))
     }
 
     /// `method_repr`, Objects/classobject.c.
@@ -103,7 +103,11 @@ impl Walk<'_, '_> {
             return Ok(Decoded::exact(format!("<built-in function {name}>")));
         }
         let class = inspector.type_of(owner)?;
-        Ok(Decoded::exact(format!("<built-in method {name} of {} object at {owner}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<built-in method {name} of {} object at {owner}>",
+            class.tp_name,
+            owner = self.inspector.shown(owner)
+        )))
     }
 
     /// `method_repr` and its neighbours in Objects/descrobject.c.
@@ -126,7 +130,11 @@ impl Walk<'_, '_> {
         let name = inspector.string_field(descriptor, layout.PyDescrObject.d_name)?;
         let owner = inspector.non_null(object, layout.WrapperObject.self_object)?;
         let class = inspector.type_of(owner)?;
-        Ok(Decoded::exact(format!("<method-wrapper '{name}' of {} object at {owner}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<method-wrapper '{name}' of {} object at {owner}>",
+            class.tp_name,
+            owner = self.inspector.shown(owner)
+        )))
     }
 
     /// `cm_repr` and `sm_repr`, Objects/funcobject.c.
@@ -242,7 +250,10 @@ impl Walk<'_, '_> {
     pub(super) fn generator(&mut self, object: Address, kind: &str) -> Result<Decoded, Unreadable> {
         let name =
             self.inspector.string_field(object, self.inspector.layout.structs.PyGenObject.gi_qualname)?;
-        Ok(Decoded::exact(format!("<{kind} object {name} at {object}>")))
+        Ok(Decoded::exact(format!(
+            "<{kind} object {name} at {object}>",
+            object = self.inspector.shown(object)
+        )))
     }
 
     /// `weakref_repr`, Objects/weakrefobject.c.
@@ -250,14 +261,25 @@ impl Walk<'_, '_> {
         let inspector = self.inspector;
         let target = inspector.pointer(object, inspector.layout.structs.PyWeakReference.wr_object)?;
         if target.is_null() {
-            return Ok(Decoded::exact(format!("<weakref at {object}; dead>")));
+            return Ok(Decoded::exact(format!(
+                "<weakref at {object}; dead>",
+                object = self.inspector.shown(object)
+            )));
         }
         let class = inspector.type_of(target)?;
         if class.name == "NoneType" {
-            return Ok(Decoded::exact(format!("<weakref at {object}; dead>")));
+            return Ok(Decoded::exact(format!(
+                "<weakref at {object}; dead>",
+                object = self.inspector.shown(object)
+            )));
         }
         let name = inspector.dunder_name(target)?.map(|name| format!(" ({name})")).unwrap_or_default();
-        Ok(Decoded::exact(format!("<weakref at {object}; to '{}' at {target}{name}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<weakref at {object}; to '{}' at {target}{name}>",
+            class.tp_name,
+            object = self.inspector.shown(object),
+            target = self.inspector.shown(target)
+        )))
     }
 
     /// `cell_repr`, Objects/cellobject.c.
@@ -265,10 +287,18 @@ impl Walk<'_, '_> {
         let inspector = self.inspector;
         let target = inspector.pointer(object, inspector.layout.structs.PyCellObject.ob_ref)?;
         if target.is_null() {
-            return Ok(Decoded::exact(format!("<cell at {object}: empty>")));
+            return Ok(Decoded::exact(format!(
+                "<cell at {object}: empty>",
+                object = self.inspector.shown(object)
+            )));
         }
         let class = inspector.type_of(target)?;
-        Ok(Decoded::exact(format!("<cell at {object}: {} object at {target}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<cell at {object}: {} object at {target}>",
+            class.tp_name,
+            object = self.inspector.shown(object),
+            target = self.inspector.shown(target)
+        )))
     }
 
     /// `code_repr`, Objects/codeobject.c.
@@ -278,14 +308,17 @@ impl Walk<'_, '_> {
         let name = inspector.string_field(object, layout.co_name)?;
         let file = inspector.string_field(object, layout.co_filename)?;
         let line = inspector.int(object, layout.co_firstlineno)?;
-        Ok(Decoded::exact(format!("<code object {name} at {object}, file \"{file}\", line {line}>")))
+        Ok(Decoded::exact(format!(
+            "<code object {name} at {object}, file \"{file}\", line {line}>",
+            object = self.inspector.shown(object)
+        )))
     }
 
     /// `memory_repr`, Objects/memoryobject.c.
     pub(super) fn memory_view(&mut self, object: Address) -> Result<Decoded, Unreadable> {
         let flags = self.inspector.uint(object, self.inspector.layout.structs.PyMemoryViewObject.flags)?;
         let released = if flags & MEMORYVIEW_RELEASED == 0 { "" } else { "released " };
-        Ok(Decoded::exact(format!("<{released}memory at {object}>")))
+        Ok(Decoded::exact(format!("<{released}memory at {object}>", object = self.inspector.shown(object))))
     }
 
     /// `lock_repr`, Modules/_threadmodule.c. Later releases of 3.13 (3.13.5 does, 3.13.0 does not) keep a `PyMutex`.
@@ -297,7 +330,11 @@ impl Walk<'_, '_> {
             self.inspector.uint(object, layout.LockObject.locked)? != 0
         };
         let state = if locked { "locked" } else { "unlocked" };
-        Ok(Decoded::exact(format!("<{state} {} object at {object}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<{state} {} object at {object}>",
+            class.tp_name,
+            object = self.inspector.shown(object)
+        )))
     }
 
     /// `rlock_repr`, Modules/_threadmodule.c.
@@ -313,7 +350,8 @@ impl Walk<'_, '_> {
         let state = if count > 0 { "locked" } else { "unlocked" };
         Ok(Decoded::exact(format!(
             "<{state} {} object owner={owner} count={count} at {object}>",
-            class.tp_name
+            class.tp_name,
+            object = self.inspector.shown(object)
         )))
     }
 
@@ -397,7 +435,7 @@ impl Walk<'_, '_> {
 
     /// An instance whose class has no `__repr__` of its own: `object_repr`, Objects/typeobject.c.
     pub(super) fn instance(&mut self, object: Address, class: &TypeInfo) -> Result<Decoded, Unreadable> {
-        let repr = format!("<{} object at {object}>", class.name);
+        let repr = format!("<{} object at {object}>", class.name, object = self.inspector.shown(object));
         self.with_attributes(object, class, Decoded::exact(repr))
     }
 
@@ -415,7 +453,7 @@ impl Walk<'_, '_> {
             }
             MethodSource::Unknown(why) => format!("its repr is not known: {why}"),
         };
-        let repr = format!("<{} object at {object}>", class.name);
+        let repr = format!("<{} object at {object}>", class.name, object = self.inspector.shown(object));
         self.with_attributes(object, class, Decoded::noted(repr, why))
     }
 

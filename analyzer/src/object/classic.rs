@@ -113,7 +113,11 @@ impl Inspector<'_> {
     fn classic_instance_repr(&self, object: Address) -> Result<String, Unreadable> {
         let class = self.non_null(object, self.layout.structs.PyInstanceObject.in_class)?;
         let (module, name) = self.classic_names(class)?;
-        Ok(format!("<{}.{name} instance at {object}>", module.as_deref().unwrap_or("?")))
+        Ok(format!(
+            "<{}.{name} instance at {object}>",
+            module.as_deref().unwrap_or("?"),
+            object = self.shown(object)
+        ))
     }
 
     /// An instance of a class that derives from nothing, as an exception.
@@ -187,20 +191,30 @@ impl Walk<'_, '_> {
             "instance" => self.classic_instance(object)?,
             "classobj" => {
                 let (module, name) = inspector.classic_names(object)?;
-                Decoded::exact(format!("<class {}.{name} at {object}>", module.as_deref().unwrap_or("?")))
+                Decoded::exact(format!(
+                    "<class {}.{name} at {object}>",
+                    module.as_deref().unwrap_or("?"),
+                    object = self.inspector.shown(object)
+                ))
             }
             "instancemethod" => self.classic_method(object)?,
             "function" => {
                 let name =
                     inspector.string(inspector.non_null(object, layout.PyFunctionObject.func_name)?)?;
-                Decoded::exact(format!("<function {name} at {object}>"))
+                Decoded::exact(format!(
+                    "<function {name} at {object}>",
+                    object = self.inspector.shown(object)
+                ))
             }
             "type" => self.classic_type(object)?,
             "module" => self.classic_module(object)?,
             "generator" => {
                 let code = inspector.non_null(object, layout.PyGenObject.gi_code)?;
                 let name = inspector.string(inspector.non_null(code, layout.PyCodeObject.co_name)?)?;
-                Decoded::exact(format!("<generator object {name} at {object}>"))
+                Decoded::exact(format!(
+                    "<generator object {name} at {object}>",
+                    object = self.inspector.shown(object)
+                ))
             }
             "file" => self.classic_file(object)?,
             "buffer" => self.buffer(object)?,
@@ -209,7 +223,9 @@ impl Walk<'_, '_> {
                     self.inner(object, inspector.non_null(object, layout.MappingProxyObject.mapping)?);
                 self.call("dict_proxy", vec![(None, mapping)])
             }
-            "memoryview" => Decoded::exact(format!("<memory at {object}>")),
+            "memoryview" => {
+                Decoded::exact(format!("<memory at {object}>", object = self.inspector.shown(object)))
+            }
             _ => return Ok(None),
         }))
     }
@@ -335,11 +351,18 @@ impl Walk<'_, '_> {
             let text = inspector.text(name, self.limits.max_string)?;
             let cut = if text.truncated { CUT } else { "" };
             let name: String = text.code_points.iter().map(|&code| escape_without_quotes(code)).collect();
-            let repr = format!("<{state} file u'{name}{cut}', mode '{mode}' at {object}>");
+            let repr = format!(
+                "<{state} file u'{name}{cut}', mode '{mode}' at {object}>",
+                object = self.inspector.shown(object)
+            );
             return Ok(Decoded { truncated: text.truncated, ..Decoded::exact(repr) });
         }
         let name = self.inner(object, name);
-        let mut out = Decoded::exact(format!("<{state} file {}, mode '{mode}' at {object}>", name.repr));
+        let mut out = Decoded::exact(format!(
+            "<{state} file {}, mode '{mode}' at {object}>",
+            name.repr,
+            object = self.inspector.shown(object)
+        ));
         out.absorb(&name);
         Ok(out)
     }
@@ -353,11 +376,19 @@ impl Walk<'_, '_> {
         Ok(Decoded::exact(match inspector.pointer(object, layout.b_base)? {
             Address::NULL => {
                 let start = inspector.pointer(object, layout.b_ptr)?;
-                format!("<{status} buffer ptr {start}, size {size} at {object}>")
+                format!(
+                    "<{status} buffer ptr {start}, size {size} at {object}>",
+                    object = self.inspector.shown(object),
+                    start = self.inspector.shown(start)
+                )
             }
             base => {
                 let offset = inspector.int(object, layout.b_offset)?;
-                format!("<{status} buffer for {base}, size {size}, offset {offset} at {object}>")
+                format!(
+                    "<{status} buffer for {base}, size {size}, offset {offset} at {object}>",
+                    object = self.inspector.shown(object),
+                    base = self.inspector.shown(base)
+                )
             }
         }))
     }

@@ -22,7 +22,11 @@ impl Walk<'_, '_> {
         let default = inspector.pointer(object, layout.var_default)?;
         let default = (!default.is_null()).then(|| self.inner(object, default));
         let shown = default.as_ref().map(|value| format!(" default={}", value.repr)).unwrap_or_default();
-        let mut out = Decoded::exact(format!("<ContextVar name={}{shown} at {object}>", name.repr));
+        let mut out = Decoded::exact(format!(
+            "<ContextVar name={}{shown} at {object}>",
+            name.repr,
+            object = self.inspector.shown(object)
+        ));
         out.absorb(&name);
         default.iter().for_each(|value| out.absorb(value));
         Ok(out)
@@ -34,7 +38,11 @@ impl Walk<'_, '_> {
         let layout = &inspector.layout.structs.PyContextToken;
         let used = if inspector.uint(object, layout.tok_used)? == 0 { "" } else { " used" };
         let variable = self.inner(object, inspector.non_null(object, layout.tok_var)?);
-        let mut out = Decoded::exact(format!("<Token{used} var={} at {object}>", variable.repr));
+        let mut out = Decoded::exact(format!(
+            "<Token{used} var={} at {object}>",
+            variable.repr,
+            object = self.inspector.shown(object)
+        ));
         out.absorb(&variable);
         Ok(out)
     }
@@ -53,11 +61,21 @@ impl Walk<'_, '_> {
         let target = inspector.pointer(object, inspector.layout.structs.PyWeakReference.wr_object)?;
         let class = inspector.type_of(target)?;
         Ok(Decoded::exact(if !inspector.layout.proxies_look_like_references() {
-            format!("<weakproxy at {object} to {} at {target}>", class.tp_name)
+            format!(
+                "<weakproxy at {object} to {} at {target}>",
+                class.tp_name,
+                object = self.inspector.shown(object),
+                target = self.inspector.shown(target)
+            )
         } else if class.name == "NoneType" {
-            format!("<weakproxy at {object}; dead>")
+            format!("<weakproxy at {object}; dead>", object = self.inspector.shown(object))
         } else {
-            format!("<weakproxy at {object}; to '{}' at {target}>", class.tp_name)
+            format!(
+                "<weakproxy at {object}; to '{}' at {target}>",
+                class.tp_name,
+                object = self.inspector.shown(object),
+                target = self.inspector.shown(target)
+            )
         }))
     }
 
@@ -160,7 +178,11 @@ impl Walk<'_, '_> {
         object: Address,
         class: &TypeInfo,
     ) -> Result<Decoded, Unreadable> {
-        Ok(Decoded::exact(format!("<{} object at {object}>", class.tp_name)))
+        Ok(Decoded::exact(format!(
+            "<{} object at {object}>",
+            class.tp_name,
+            object = self.inspector.shown(object)
+        )))
     }
 
     /// `zoneinfo_repr`, Modules/_zoneinfo.c.

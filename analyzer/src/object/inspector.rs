@@ -114,6 +114,11 @@ impl<'a> Inspector<'a> {
         self.sys_modules.set(dict);
     }
 
+    /// An address as `%p` of `PyUnicode_FromFormat` (Objects/unicodeobject.c) shows it, which asks the C library.
+    pub(super) fn shown(&self, at: Address) -> String {
+        if self.layout.pointers_have_all_digits() { format!("0x{:016X}", at.0) } else { at.to_string() }
+    }
+
     /// Whether a thread state has this `thread_id`.
     pub(super) fn is_live_thread(&self, thread_id: u64) -> bool {
         self.live_threads.borrow().contains(&thread_id)

@@ -146,7 +146,10 @@ impl Walk<'_, '_> {
             return Ok(Decoded::exact(repr));
         }
         let note = format!("{facts}; its addresses were known to the system only");
-        Ok(Decoded::noted(format!("<{} object at {object}>", class.name), note))
+        Ok(Decoded::noted(
+            format!("<{} object at {object}>", class.name, object = self.inspector.shown(object)),
+            note,
+        ))
     }
 }
 

@@ -198,7 +198,12 @@ impl Walk<'_, '_> {
             MethodSource::Python { .. } => Some("it is a part of itself".to_owned()),
             _ => return value,
         };
-        Value { repr: format!("<{} object at {object}>", class.name), truncated: false, note, ..value }
+        Value {
+            repr: format!("<{} object at {object}>", class.name, object = self.inspector.shown(object)),
+            truncated: false,
+            note,
+            ..value
+        }
     }
 }
 

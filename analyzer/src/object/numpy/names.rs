@@ -254,7 +254,10 @@ impl Walk<'_, '_> {
         let dtype = match inspector.dtype(object) {
             Ok(dtype) => dtype,
             Err(error) => {
-                return Ok(Decoded::noted(format!("<{} object at {object}>", class.name), error.to_string()));
+                return Ok(Decoded::noted(
+                    format!("<{} object at {object}>", class.name, object = self.inspector.shown(object)),
+                    error.to_string(),
+                ));
             }
         };
         match &inspector.numpy().style {
