@@ -6,10 +6,10 @@ use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progres
 use crate::layout::{Abi, LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
-use crate::process::{OperatingSystem, ProcessInfo};
+use crate::process::{OperatingSystem, PdbId, PeIdentity, ProcessInfo};
 use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
-use crate::runtime::{self, Runtime};
+use crate::runtime::{self, NotFound, Runtime};
 use crate::source::SourceFiles;
 use crate::stack::{self, Stacks, Suspended};
 use log::info;
@@ -87,6 +87,9 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
         }
         Err(problem) => Some(problem),
     };
+    if !matches!(problem, Some(NotFound::NoInterpreter)) {
+        report.warnings.extend(report.source.contents.iter().filter_map(|contents| contents.advice.clone()));
+    }
     report.threads = stack::with_native_threads(report.threads, process);
     report.warnings.extend(dump.file_warnings());
     SourceFiles::new(&options.source_root).fill(&mut report);
@@ -119,7 +122,14 @@ fn process_of(process: &ProcessInfo) -> report::Process {
         executable: process.executable.clone(),
         command_line: process.command_line.clone(),
         signal: process.signal.clone(),
+        exception: process.exception.clone(),
         crashed_tid: process.crashed_tid,
+        system: process.system.clone(),
+        times: process.times.clone(),
+        handles: process.handles,
+        assertion: process.assertion.clone(),
+        comments: process.comments.clone(),
+        unloaded_modules: process.unloaded_modules.clone(),
     }
 }
 
@@ -342,7 +352,7 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
             })
             .collect(),
         Err(problem) => {
-            warnings.push(diagnosis::explain(&problem));
+            warnings.push(diagnosis::explain(&problem, dump.source().contents.as_ref()));
             VecDeque::new()
         }
     };
@@ -363,6 +373,11 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
             base: module.base,
             end: module.end,
             build_id: module.build_id_text(),
+            version: module.pe.as_ref().and_then(PeIdentity::version_text),
+            timestamp: module.pe.as_ref().map(|pe| pe.timestamp),
+            checksum: module.pe.as_ref().map(|pe| pe.checksum),
+            pdb_id: module.pe.as_ref().and_then(|pe| pe.pdb.as_ref()).map(PdbId::text),
+            pdb_path: module.pe.as_ref().and_then(|pe| pe.pdb.as_ref()).map(|pdb| pdb.path.clone()),
             file,
             missing,
         }
@@ -384,8 +399,11 @@ fn info_thread(thread: Thread) -> Option<InfoThread> {
     let location = thread.native_location;
     Some(InfoThread {
         tid: thread.tid?,
+        name: thread.name,
         crashed: thread.crashed,
         instruction_pointer: location.as_ref().map(|location| location.address),
         module: location.and_then(|location| location.module),
+        start: thread.start,
+        times: thread.times,
     })
 }

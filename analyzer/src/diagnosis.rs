@@ -1,6 +1,9 @@
 //! Why the process died or hangs: one line that a person can act on, from what the report holds.
 
-use crate::report::{Attachment, Diagnosis, Exception, Frame, FrameKind, Report, Signal, Thread};
+use crate::report::{
+    Assertion, Attachment, Diagnosis, DumpContents, Exception, Frame, FrameKind, NativeException, Report,
+    Signal, SourceFormat, Thread, file_name,
+};
 use crate::runtime::NotFound;
 
 /// Signals that ask a process to end or to leave a core, rather than tell of its own fault, Linux numbers.
@@ -16,19 +19,24 @@ pub(crate) fn nothing() -> Diagnosis {
 pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis {
     let crashed = report.threads.iter().find(|thread| thread.crashed);
     let shown = crashed.or_else(|| report.threads.iter().find(|thread| thread.main));
-    let (how, category) = match &report.process.signal {
-        Some(signal) => died_of(signal),
-        None => ("was alive (no fatal signal),".to_owned(), "snapshot"),
+    let process = &report.process;
+    let (how, category) = match (&process.signal, &process.exception) {
+        (Some(signal), _) => died_of(signal),
+        (None, Some(exception)) => died_of_exception(exception),
+        (None, None) if report.source.format == SourceFormat::Minidump => {
+            ("was alive (no exception),".to_owned(), "snapshot")
+        }
+        (None, None) => ("was alive (no fatal signal),".to_owned(), "snapshot"),
     };
     let mut summary = format!("{} {how}", name_of(report));
     if let Some(thread) = shown {
         summary += &place(thread);
     }
-    let details = gil(report).into_iter().collect::<Vec<_>>();
+    let details = gil(report).into_iter().chain(process.assertion.as_ref().map(failed)).collect::<Vec<_>>();
     let python_stack = report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty());
     let category = match problem {
         Some(problem) => {
-            summary += &format!("; no Python shown: {}", explain(problem));
+            summary += &format!("; no Python shown: {}", explain(problem, report.source.contents.as_ref()));
             "no-python"
         }
         None if !python_stack => {
@@ -40,8 +48,13 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     Diagnosis { summary, category: category.to_owned(), details }
 }
 
-/// What to say where no interpreter can be shown, and what to do next.
-pub(crate) fn explain(problem: &NotFound) -> String {
+/// What to say where no interpreter can be shown, and what to do next; `contents`: what the dump was told to hold.
+pub(crate) fn explain(problem: &NotFound, contents: Option<&DumpContents>) -> String {
+    if let (NotFound::NoInterpreter, Some(advice)) =
+        (problem, contents.and_then(|contents| contents.advice.as_ref()))
+    {
+        return advice.clone();
+    }
     match problem {
         NotFound::NoInterpreter => "no CPython interpreter was found. If the process ran one, its program and \
             libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
@@ -59,7 +72,7 @@ pub(crate) fn explain(problem: &NotFound) -> String {
 
 fn name_of(report: &Report) -> String {
     let process = &report.process;
-    let program = process.executable.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("process");
+    let program = process.executable.as_deref().map_or("process", file_name);
     match process.pid {
         Some(pid) => format!("{program} ({pid})"),
         None => program.to_owned(),
@@ -77,6 +90,37 @@ fn died_of(signal: &Signal) -> (String, &'static str) {
     }
     let address = signal.address.map(|address| format!(" at address {address}")).unwrap_or_default();
     (format!("died of {}{code}{address}", signal.name), "crash")
+}
+
+fn died_of_exception(exception: &NativeException) -> (String, &'static str) {
+    /// `STATUS_CONTROL_C_EXIT`.
+    const CONTROL_C: &str = "0xc000013a";
+    /// `__fastfail(FAST_FAIL_FATAL_APP_EXIT)`, which `abort()` of Windows' C library ends with.
+    const ABORT: (&str, &str) = ("0xc0000409", "0x7");
+    let name = exception.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let how = format!("died of {} ({}{name})", exception.description, exception.code);
+    let first = exception.parameters.first().map(String::as_str).unwrap_or_default();
+    let category = match exception.code.as_str() {
+        CONTROL_C => "killed",
+        code if (code, first) == ABORT => "abort",
+        _ => "crash",
+    };
+    (how, category)
+}
+
+/// `assertion failed: x > 0 in f (a.c:12)`.
+fn failed(assertion: &Assertion) -> String {
+    let part = |before: &str, part: &Option<String>| {
+        part.as_ref().map(|part| format!("{before}{part}")).unwrap_or_default()
+    };
+    let line = assertion.line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!(
+        "{} failed{}{}{}{line}",
+        assertion.kind,
+        part(": ", &assertion.expression),
+        part(" in ", &assertion.function),
+        part(" at ", &assertion.file)
+    )
 }
 
 /// Where a thread was, and what it was raising or handling.

@@ -9,7 +9,7 @@ use super::segment::Segment;
 use crate::addr::Address;
 use crate::memory::{Memory, Touched};
 use crate::process::ProcessInfo;
-use crate::report::SourceFormat;
+use crate::report::{DumpContents, SourceFormat};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -64,6 +64,22 @@ impl Container {
         match self {
             Container::ElfCore(core) => core.headers.truncated = true,
             Container::Minidump(minidump) => minidump.truncated = true,
+        }
+    }
+
+    /// What it was told to hold, where it says so.
+    pub(super) fn contents(&self) -> Option<&DumpContents> {
+        match self {
+            Container::ElfCore(_) => None,
+            Container::Minidump(minidump) => Some(&minidump.contents),
+        }
+    }
+
+    /// When it was written, in UTC as RFC 3339 has it.
+    pub(super) fn time(&self) -> Option<&str> {
+        match self {
+            Container::ElfCore(_) => None,
+            Container::Minidump(minidump) => minidump.time.as_deref(),
         }
     }
 

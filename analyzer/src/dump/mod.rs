@@ -98,9 +98,10 @@ impl Dump {
             arch: self.process.machine.to_string(),
             size_bytes: self.size,
             truncated: self.container.truncated(),
-            time: self.origin.time.clone(),
+            time: self.container.time().map(str::to_owned).or_else(|| self.origin.time.clone()),
             host: self.origin.host.clone(),
             boot_id: self.origin.boot_id.clone(),
+            contents: self.container.contents().cloned(),
         }
     }
 

@@ -221,20 +221,20 @@ fn text_of(bytes: &[u8]) -> Option<String> {
 fn time_of(text: &str) -> Option<String> {
     const MICROSECONDS: u64 = 1_000_000;
     const LATEST_IN_SECONDS: u64 = 100_000_000_000;
-    const DAY: u64 = 86_400;
     let number: u64 = text.parse().ok()?;
     let seconds = if number > LATEST_IN_SECONDS { number / MICROSECONDS } else { number };
     if seconds > LATEST_IN_SECONDS {
         return None;
     }
+    Some(rfc3339(seconds))
+}
+
+/// A time in seconds since 1970, in UTC.
+pub(super) fn rfc3339(seconds: u64) -> String {
+    const DAY: u64 = 86_400;
     let (year, month, day) = date_of(seconds / DAY);
     let second = seconds % DAY;
-    Some(format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    ))
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1 January 1970.

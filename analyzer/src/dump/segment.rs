@@ -39,8 +39,9 @@ pub(super) fn sort_out_overlaps(segments: &mut Vec<Segment>) -> Option<String> {
         if let Some(last) = last {
             let hidden = last.end().saturating_sub(segment.start);
             if hidden > 0 {
-                let offset = last.file_offset.saturating_add(segment.start - last.start);
-                overlaps += usize::from(offset != segment.file_offset);
+                let same = last.file_offset.wrapping_sub(last.start)
+                    == segment.file_offset.wrapping_sub(segment.start);
+                overlaps += usize::from(!same);
                 if hidden >= segment.memory_size {
                     return false;
                 }

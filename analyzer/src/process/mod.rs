@@ -14,7 +14,11 @@ pub use image::ImageError;
 pub use pthread::NativeThreads;
 
 use crate::addr::{Address, Machine};
-use crate::report::Signal;
+use crate::report::{
+    Assertion, NativeException, NativeLocation, Signal, System, ThreadTimes, Times, UnloadedModule,
+};
+pub(crate) use crate::report::{file_name, is_windows_path};
+use std::fmt;
 
 /// A thread of the operating system.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +35,8 @@ pub struct NativeThread {
     pub stack_pointer: Option<Address>,
     /// Where it began, where the dump says so.
     pub start_address: Option<Address>,
+    /// When it was made and how long it ran.
+    pub times: Option<ThreadTimes>,
     /// The futex whose system call the thread was in: a lock or a condition that it waited for.
     pub futex: Option<Address>,
 }
@@ -44,6 +50,16 @@ pub enum OperatingSystem {
     Windows,
     /// macOS, iOS.
     MacOs,
+}
+
+impl fmt::Display for OperatingSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OperatingSystem::Linux => "linux",
+            OperatingSystem::Windows => "windows",
+            OperatingSystem::MacOs => "macos",
+        })
+    }
 }
 
 /// What tells one build of a PE image from another.
@@ -105,6 +121,13 @@ pub struct Module {
     pub pe: Option<PeIdentity>,
 }
 
+impl PeIdentity {
+    /// The file version as Windows shows it, `3.12.10150.1013`.
+    pub fn version_text(&self) -> Option<String> {
+        self.file_version.map(|[major, minor, patch, build]| format!("{major}.{minor}.{patch}.{build}"))
+    }
+}
+
 impl Module {
     /// The last component of the path.
     pub fn file_name(&self) -> &str {
@@ -119,6 +142,16 @@ impl Module {
     /// The build id in hexadecimal, as `file` and `readelf` show it.
     pub fn build_id_text(&self) -> Option<String> {
         self.build_id.as_deref().map(hex)
+    }
+}
+
+/// The place of `address` among `modules`.
+pub(crate) fn location(address: Address, modules: &[Module]) -> NativeLocation {
+    let module = modules.iter().find(|module| module.base <= address && address < module.end);
+    NativeLocation {
+        address,
+        module: module.map(|module| module.path.clone()),
+        offset: module.map(|module| address.sub(module.base.0)),
     }
 }
 
@@ -139,12 +172,26 @@ pub struct ProcessInfo {
     pub command_line: Option<Vec<String>>,
     /// The signal that ended the process.
     pub signal: Option<Signal>,
-    /// The native id of the thread that took the signal.
+    /// The exception that ended the process.
+    pub exception: Option<NativeException>,
+    /// The native id of the thread that took the signal or the exception.
     pub crashed_tid: Option<u32>,
     /// All native threads, in the dump's order.
     pub threads: Vec<NativeThread>,
     /// All mapped ELF files, the main program first, then by address.
     pub modules: Vec<Module>,
+    /// The machine and the operating system, as the dump describes them.
+    pub system: Option<System>,
+    /// When the process began and how long it ran.
+    pub times: Option<Times>,
+    /// How many handles it had open.
+    pub handles: Option<u32>,
+    /// What failed, where an assertion or the check of a parameter ended the process.
+    pub assertion: Option<Assertion>,
+    /// What the writer of the dump noted.
+    pub comments: Vec<String>,
+    /// Modules that were unloaded before.
+    pub unloaded_modules: Vec<UnloadedModule>,
     /// What the reader of the container found odd.
     pub warnings: Vec<String>,
 }
@@ -159,8 +206,7 @@ impl ProcessInfo {
         }
     }
 
-    /// A process of which nothing more is known than the machine.
-    #[cfg(test)]
+    /// A process of Linux of which nothing more is known than the machine.
     pub(crate) fn unknown(machine: Machine) -> Self {
         ProcessInfo {
             machine,
@@ -170,23 +216,19 @@ impl ProcessInfo {
             executable: None,
             command_line: None,
             signal: None,
+            exception: None,
             crashed_tid: None,
             threads: Vec::new(),
             modules: Vec::new(),
+            system: None,
+            times: None,
+            handles: None,
+            assertion: None,
+            comments: Vec::new(),
+            unloaded_modules: Vec::new(),
             warnings: Vec::new(),
         }
     }
-}
-
-/// The last component of a path of any operating system: only those of Windows have colons and backslashes at their start.
-pub(crate) fn file_name(path: &str) -> &str {
-    let separators: &[char] = if is_windows_path(path) { &['\\', '/'] } else { &['/'] };
-    path.rsplit(separators).next().unwrap_or(path)
-}
-
-/// Whether a path begins as only those of Windows do.
-pub(crate) fn is_windows_path(path: &str) -> bool {
-    path.starts_with("\\\\") || path.as_bytes().get(1..3) == Some(b":\\")
 }
 
 /// Bytes as lower-case hexadecimal digits.

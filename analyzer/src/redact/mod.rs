@@ -80,6 +80,9 @@ fn each_part(report: &mut Report, visit: &mut dyn FnMut(Part<'_>)) {
     if let Some(arguments) = &mut report.process.command_line {
         visit(Part::Arguments(arguments));
     }
+    for comment in &mut report.process.comments {
+        visit(Part::Text(comment, Kind::Plain));
+    }
     for thread in &mut report.threads {
         visit_name(&mut thread.name, visit);
         visit_frames(&mut thread.frames, visit);

@@ -3,8 +3,9 @@
 use crate::render::TextOptions;
 use crate::render::printer::Printer;
 use crate::render::sanitize::line;
+use crate::render::stack::native_place;
 use crate::render::text::{field, number_of, process, python, source, warnings};
-use crate::report::Info;
+use crate::report::{Info, InfoModule};
 use std::io::{self, Write};
 
 /// Writes `info` as text: the file, the process, the interpreter with all evidence, threads and modules.
@@ -31,6 +32,7 @@ pub fn info_text(info: &Info, out: impl Write, options: TextOptions) -> io::Resu
     }
     threads(&mut p, info)?;
     modules(&mut p, info)?;
+    unloaded(&mut p, info)?;
     warnings(&mut p, &info.warnings)?;
     p.flush()
 }
@@ -45,11 +47,17 @@ fn threads<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
     heading(p, &format!("Native threads ({})", info.threads.len()))?;
     for thread in &info.threads {
         write!(p, "  {}", thread.tid)?;
+        if let Some(name) = &thread.name {
+            write!(p, " \"{}\"", line(name))?;
+        }
         if let Some(address) = thread.instruction_pointer {
             write!(p, " at {address}")?;
         }
         if let Some(module) = &thread.module {
             write!(p, " in {}", line(module))?;
+        }
+        if let Some(start) = &thread.start {
+            write!(p, ", started at {}", line(&native_place(start)))?;
         }
         if thread.crashed {
             p.paint(p.styles.crashed, " (crashed)")?;
@@ -63,7 +71,7 @@ fn modules<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
     heading(p, &format!("Modules ({})", info.modules.len()))?;
     for module in &info.modules {
         writeln!(p, "  {}-{} {}", module.base, module.end, line(&module.path))?;
-        write!(p, "    build id {}", line(module.build_id.as_deref().unwrap_or("unknown")))?;
+        write!(p, "    {}", line(&identity(module)))?;
         if let Some(file) = &module.file {
             write!(p, ", file {}", line(file))?;
         }
@@ -73,6 +81,31 @@ fn modules<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
             write!(p, ": {}", line(missing))?;
         }
         writeln!(p)?;
+    }
+    Ok(())
+}
+
+/// What tells one build of a module from another.
+fn identity(module: &InfoModule) -> String {
+    let is_pe = module.timestamp.is_some() && module.build_id.is_none();
+    let build_id = (!is_pe).then(|| module.build_id.as_deref().unwrap_or("unknown"));
+    let parts = [
+        build_id.map(|id| format!("build id {id}")),
+        module.version.as_ref().map(|version| format!("version {version}")),
+        module.timestamp.map(|timestamp| format!("timestamp {timestamp:#x}")),
+        module.pdb_id.as_ref().map(|id| format!("pdb {id}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn unloaded<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
+    let unloaded = &info.process.unloaded_modules;
+    if unloaded.is_empty() {
+        return Ok(());
+    }
+    heading(p, &format!("Unloaded modules ({})", unloaded.len()))?;
+    for module in unloaded {
+        writeln!(p, "  {}-{} {}", module.base, module.end, line(&module.path))?;
     }
     Ok(())
 }
@@ -92,6 +125,11 @@ mod tests {
             base: Address(base),
             end: Address(base + 0x1000),
             build_id: file.map(|_| "abcd".to_owned()),
+            version: None,
+            timestamp: None,
+            checksum: None,
+            pdb_id: None,
+            pdb_path: None,
             file: file.map(str::to_owned),
             missing: missing.map(str::to_owned),
         };
@@ -106,8 +144,19 @@ mod tests {
                     crashed: true,
                     instruction_pointer: Some(Address(0x1010)),
                     module: Some("/lib/libc.so.6".into()),
+                    name: None,
+                    start: None,
+                    times: None,
                 },
-                InfoThread { tid: 4712, crashed: false, instruction_pointer: None, module: None },
+                InfoThread {
+                    tid: 4712,
+                    name: Some("worker".into()),
+                    crashed: false,
+                    instruction_pointer: None,
+                    module: None,
+                    start: None,
+                    times: None,
+                },
             ],
             modules: vec![
                 module("/usr/bin/python3.11", 0x1000, Some("/sysroot/usr/bin/python3.11"), None),
@@ -131,7 +180,7 @@ Evidence
 
 Native threads (2)
   4711 at 0x1010 in /lib/libc.so.6 (crashed)
-  4712
+  4712 \"worker\"
 
 Modules (2)
   0x1000-0x2000 /usr/bin/python3.11

@@ -69,6 +69,8 @@ pub(crate) fn thread(tid: u32, frames: Vec<Frame>) -> Thread {
         collecting_garbage: None,
         python: true,
         native_location: None,
+        start: None,
+        times: None,
         frames,
         exceptions: None,
     }
@@ -86,6 +88,7 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
             time: None,
             host: None,
             boot_id: None,
+            contents: None,
         },
         process: Process {
             pid: Some(4711),
@@ -101,6 +104,7 @@ pub(crate) fn report(threads: Vec<Thread>) -> Report {
                 sender_pid: None,
             }),
             crashed_tid: Some(4711),
+            ..Process::default()
         },
         python: Some(Python {
             implementation: "cpython".into(),

@@ -4,6 +4,7 @@ use crate::render::printer::Printer;
 use crate::render::sanitize::line;
 use crate::render::shown::Shown;
 use crate::render::value::{has_locals, locals};
+use crate::report::file_name;
 use crate::report::{Frame, FrameKind};
 use std::io::{self, Write};
 
@@ -107,7 +108,7 @@ pub(crate) fn native_place(native: &crate::report::NativeLocation) -> String {
     let Some(module) = &native.module else {
         return native.address.to_string();
     };
-    let file = module.rsplit('/').next().unwrap_or(module);
+    let file = file_name(module);
     match native.offset {
         Some(offset) => format!("{}+{offset} ({})", line(file), native.address),
         None => format!("{} ({})", line(file), native.address),

@@ -10,7 +10,8 @@ use crate::render::shown::Shown;
 use crate::render::stack;
 use crate::render::tasks;
 use crate::report::{
-    Attachment, Exception, Interpreter, Process, Python, Report, Signal, Source, SourceFormat, Thread,
+    Attachment, Exception, Interpreter, NativeException, Process, Python, Report, Signal, Source,
+    SourceFormat, System, Thread, Times,
 };
 use std::io::{self, Write};
 
@@ -101,7 +102,51 @@ pub(crate) fn process<W: Write>(p: &mut Printer<W>, process: &Process) -> io::Re
     if let Some(signal) = &process.signal {
         field(p, "Signal", &signal_text(signal))?;
     }
+    if let Some(exception) = &process.exception {
+        field(p, "Crash", &exception_text(exception))?;
+    }
+    if let Some(system) = &process.system {
+        field(p, "System", &system_text(system))?;
+    }
+    if let Some(times) = &process.times {
+        field(p, "Times", &times_text(times, process.handles))?;
+    }
+    for comment in &process.comments {
+        field(p, "Comment", comment)?;
+    }
     Ok(())
+}
+
+/// `access violation reading 0x0 (0xc0000005 EXCEPTION_ACCESS_VIOLATION) at C:\\a.dll+0x10 (0x1010)`.
+fn exception_text(exception: &NativeException) -> String {
+    let name = exception.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let at = match (&exception.location, exception.address) {
+        (Some(location), _) => format!(" at {}", stack::native_place(location)),
+        (None, Some(address)) => format!(" at {address}"),
+        (None, None) => String::new(),
+    };
+    format!("{} ({}{name}){at}", exception.description, exception.code)
+}
+
+fn system_text(system: &System) -> String {
+    let build = system.build.as_ref().map(|build| format!("({build})"));
+    let name: Vec<&str> =
+        std::iter::once(&system.os).chain(&system.version).chain(&build).map(String::as_str).collect();
+    let cpu = system.cpu.as_ref().map(|cpu| format!(", {cpu}")).unwrap_or_default();
+    let plural = if system.processors == 1 { "" } else { "s" };
+    format!("{}, {} processor{plural}{cpu}", name.join(" "), system.processors)
+}
+
+fn times_text(times: &Times, handles: Option<u32>) -> String {
+    let seconds = |what: &str, seconds: Option<u64>| seconds.map(|seconds| format!("{seconds} s {what}"));
+    let parts = [
+        times.started.as_ref().map(|started| format!("started {started}")),
+        seconds("before the dump", times.uptime_seconds),
+        seconds("in user code", times.user_seconds),
+        seconds("in the kernel", times.kernel_seconds),
+        handles.map(|handles| format!("{handles} handles")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A word as one would type it into a shell.
@@ -177,10 +222,13 @@ pub(crate) fn source<W: Write>(p: &mut Printer<W>, source: &Source) -> io::Resul
     let cut = if source.truncated { ", TRUNCATED: its end is missing" } else { "" };
     let size = source.size_bytes as f64 / f64::from(1 << 20);
     let path = if source.path == "-" { "standard input" } else { &source.path };
-    field(p, name, &format!("{path} ({kind}, {}, {size:.1} MiB{cut})", source.arch))?;
+    let contents =
+        source.contents.as_ref().map(|contents| format!(" of {}", contents.memory)).unwrap_or_default();
+    field(p, name, &format!("{path} ({kind}{contents}, {}, {size:.1} MiB{cut})", source.arch))?;
     let host = source.host.as_ref().map(|host| format!("on {host}"));
     let died = source.time.iter().chain(&host).cloned().collect::<Vec<_>>().join(" ");
-    if died.is_empty() { Ok(()) } else { field(p, "Died", &died) }
+    let name = if source.format == SourceFormat::Minidump { "Written" } else { "Died" };
+    if died.is_empty() { Ok(()) } else { field(p, name, &died) }
 }
 
 /// Prints threads that are all in the same place.

@@ -1,7 +1,7 @@
 //! What `pycore info` says: what the file is and what was found in it, without the stacks.
 
 use crate::addr::Address;
-use crate::report::{Process, Python, Source};
+use crate::report::{NativeLocation, Process, Python, Source, ThreadTimes};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub struct Info {
     pub other_pythons: Vec<Python>,
     /// The native threads, in the dump's order.
     pub threads: Vec<InfoThread>,
-    /// The mapped ELF files, the main program first, then by address.
+    /// The modules, the main program first, then by address.
     pub modules: Vec<InfoModule>,
     /// What the reader should know before trusting the rest.
     pub warnings: Vec<String>,
@@ -31,6 +31,9 @@ pub struct Info {
 pub struct InfoThread {
     /// The native thread id.
     pub tid: u32,
+    /// The operating system's name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Whether it took the signal that ended the process.
     pub crashed: bool,
     /// Where the processor was.
@@ -39,6 +42,12 @@ pub struct InfoThread {
     /// The path of the module mapped there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
+    /// Where the thread began to run, where the dump says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<NativeLocation>,
+    /// When it was made and how long it ran, where the dump says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<ThreadTimes>,
 }
 
 /// A file that was mapped into the process.
@@ -53,6 +62,21 @@ pub struct InfoModule {
     /// The GNU build id, in hexadecimal, as the dump has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
+    /// The file version of a PE image, `3.12.10150.1013`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `TimeDateStamp` of a PE image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<u32>,
+    /// `CheckSum` of a PE image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<u32>,
+    /// GUID and age of its program database, as symbol servers name them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pdb_id: Option<String>,
+    /// The path that the linker wrote its program database to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pdb_path: Option<String>,
     /// The file on this machine that matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

@@ -3,9 +3,12 @@
 //! The field names are a contract (`pycore.report/1`): outside tools rely on them. What cannot be known is absent.
 
 mod info;
+mod process;
 mod tasks;
 
 pub use info::{Info, InfoModule, InfoThread};
+pub use process::{Assertion, NativeException, Process, Signal, System, ThreadTimes, Times, UnloadedModule};
+pub(crate) use process::{file_name, is_windows_path};
 pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
 
 use crate::addr::Address;
@@ -79,6 +82,23 @@ pub struct Source {
     /// The id of that machine's boot, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// What a minidump was told to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contents: Option<DumpContents>,
+}
+
+/// What a minidump was told to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DumpContents {
+    /// Which memory it holds, in words: `full memory`, `thread stacks`, ...
+    pub memory: String,
+    /// How many bytes of memory it promises to hold.
+    pub memory_bytes: u64,
+    /// The names of the flags in its header, of `MINIDUMP_TYPE`.
+    pub flags: Vec<String>,
+    /// How to write one that holds all that a report needs, where this one does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// The kinds of container.
@@ -91,50 +111,6 @@ pub enum SourceFormat {
     Minidump,
     /// A live process.
     Live,
-}
-
-/// What the operating system knew of the process.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub struct Process {
-    /// The process id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// The id of the user that it ran as.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uid: Option<u32>,
-    /// The path of the main program.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub executable: Option<String>,
-    /// The arguments, the program's name first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub command_line: Option<Vec<String>>,
-    /// The signal that ended the process.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal: Option<Signal>,
-    /// The native id of the thread that took the signal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crashed_tid: Option<u32>,
-}
-
-/// A signal, as the dump's `siginfo_t` describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Signal {
-    /// The signal's number on the target.
-    pub number: i32,
-    /// Its name, `SIGSEGV`.
-    pub name: String,
-    /// `si_code`: who sent it and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<i32>,
-    /// The code's name, `SEGV_MAPERR`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code_name: Option<String>,
-    /// `si_addr`: the virtual address whose access failed, for faults.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<Address>,
-    /// `si_pid`: the process that sent it, where one did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender_pid: Option<u32>,
 }
 
 /// The interpreter in the process.
@@ -222,6 +198,12 @@ pub struct Thread {
     /// Where the processor was in this thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub native_location: Option<NativeLocation>,
+    /// Where the thread began to run, where the dump says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<NativeLocation>,
+    /// When it was made and how long it ran, where the dump says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<ThreadTimes>,
     /// Innermost first: `frames[0]` is where the thread is.
     pub frames: Vec<Frame>,
     /// What is being raised and handled.

@@ -8,7 +8,7 @@ use super::state::{
 };
 use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
-use crate::process::{Module, NativeThread, NativeThreads, OperatingSystem, ProcessInfo};
+use crate::process::{self, NativeThread, NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -213,7 +213,9 @@ fn python_thread(
             None
         }),
         python: true,
-        native_location: native.and_then(|native| location(native, &process.modules)),
+        native_location: native.and_then(|native| place(native.instruction_pointer, process)),
+        start: native.and_then(|native| place(native.start_address, process)),
+        times: native.and_then(|native| native.times.clone()),
         frames,
         exceptions: Some(stacks.exceptions_of(thread.address, &raw)),
     }
@@ -253,18 +255,12 @@ fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame
     (raw, frames)
 }
 
-fn location(native: &NativeThread, modules: &[Module]) -> Option<NativeLocation> {
-    let address = native.instruction_pointer?;
-    let module = modules.iter().find(|module| module.base <= address && address < module.end);
-    Some(NativeLocation {
-        address,
-        module: module.map(|module| module.path.clone()),
-        offset: module.map(|module| address.sub(module.base.0)),
-    })
+fn place(address: Option<Address>, process: &ProcessInfo) -> Option<NativeLocation> {
+    address.map(|address| process::location(address, &process.modules))
 }
 
 fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
-    let location = location(native, &process.modules);
+    let location = place(native.instruction_pointer, process);
     Thread {
         tid: Some(native.tid),
         name: native.name.clone(),
@@ -278,6 +274,8 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
         attachment: None,
         python: false,
         native_location: location.clone(),
+        start: place(native.start_address, process),
+        times: native.times.clone(),
         frames: location
             .into_iter()
             .map(|location| Frame {

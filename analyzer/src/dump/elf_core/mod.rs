@@ -18,7 +18,7 @@ use super::error::OpenProblem;
 use super::segment::Segment;
 use crate::addr::Address;
 use crate::memory::{Backing, FaultCause, Memory, Range, RecordingMemory, Region, Regions, Touched};
-use crate::process::{Module, OperatingSystem, ProcessInfo};
+use crate::process::{Module, ProcessInfo};
 use headers::Headers;
 use notes::Notes;
 
@@ -84,8 +84,6 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
     let command_line = command_line(&memory, &notes, &mut warnings);
     let touched = memory.touched();
     let process = ProcessInfo {
-        machine: headers.machine.machine,
-        os: OperatingSystem::Linux,
         pid: notes.pid,
         uid: notes.uid,
         executable,
@@ -95,6 +93,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
         threads: notes.threads,
         modules: modules.modules,
         warnings,
+        ..ProcessInfo::unknown(headers.machine.machine)
     };
     let core = ElfCore {
         headers,

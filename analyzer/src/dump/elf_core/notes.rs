@@ -163,6 +163,7 @@ impl Reader {
             instruction_pointer: address(layout.instruction_pointer),
             stack_pointer: address(layout.stack_pointer),
             start_address: None,
+            times: None,
             futex: futex(&layout.system_call, status),
         };
         let current_signal = i16::from_le_bytes(*status.get(layout.cursig..)?.first_chunk()?);

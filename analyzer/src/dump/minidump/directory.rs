@@ -22,6 +22,10 @@ const MAX_STRING: u64 = 1 << 16;
 pub(super) struct Streams<'a> {
     /// The whole dump.
     pub(super) data: &'a [u8],
+    /// Its `MINIDUMP_TYPE`.
+    pub(super) flags: u64,
+    /// When it was written, in seconds since 1970.
+    pub(super) time: u32,
     entries: Vec<MINIDUMP_DIRECTORY>,
     problems: RefCell<Problems>,
 }
@@ -62,7 +66,13 @@ pub(super) fn read(data: &[u8]) -> Result<Streams<'_>, OpenProblem> {
     }
     let entries = directory.chunks_exact(entry_size).take(count);
     let entries = entries.filter_map(|entry| entry.pread_with(0, LE).ok()).collect();
-    Ok(Streams { data, entries, problems: RefCell::new(problems) })
+    Ok(Streams {
+        data,
+        flags: header.flags,
+        time: header.time_date_stamp,
+        entries,
+        problems: RefCell::new(problems),
+    })
 }
 
 impl<'a> Streams<'a> {

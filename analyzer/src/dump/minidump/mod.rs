@@ -1,7 +1,10 @@
 //! Minidumps: what `MiniDumpWriteDump` of Windows and wine writes, and what breakpad, crashpad and minidump-writer write
 //! on Windows, Linux and macOS.
 
+mod contents;
 mod directory;
+mod exception;
+mod facts;
 mod memory;
 mod modules;
 mod protection;
@@ -13,9 +16,11 @@ pub(super) use directory::is_minidump;
 use super::address_space::{self, Mapping};
 use super::error::OpenProblem;
 use super::module_file::NO_FILE;
+use super::origin::rfc3339;
 use super::segment::Segment;
 use crate::memory::{RecordingMemory, Touched};
 use crate::process::{Module, OperatingSystem, ProcessInfo, windows};
+use crate::report::DumpContents;
 
 /// What a minidump says, without its memory's bytes.
 #[derive(Debug)]
@@ -30,6 +35,10 @@ pub(super) struct Minidump {
     pub(super) main_known: bool,
     /// Whether the file ends before what it promises.
     pub(super) truncated: bool,
+    /// What it was told to hold.
+    pub(super) contents: DumpContents,
+    /// When it was written.
+    pub(super) time: Option<String>,
     /// The bytes of memory that had to be read to learn all this.
     pub(super) touched: Touched,
 }
@@ -41,7 +50,7 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     let modules = modules::read(&streams);
     let ranges = memory::ranges(&streams);
     let (segments, mut touched) = protection::apply(&streams, ranges, &modules);
-    let threads = threads::read(&streams, &system);
+    let mut threads = threads::read(&streams, &system);
     let started_with = if system.os == OperatingSystem::Windows {
         let memory = address_space::lay_out(&segments, &[], &[], data, |_| &NO_FILE);
         let memory = RecordingMemory::new(&memory);
@@ -51,23 +60,33 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     } else {
         windows::Parameters::default()
     };
+    let ended = exception::read(&streams, &system, &modules, &mut threads);
+    let contents = contents::read(&streams, system.os, &segments);
+    let (comments, unloaded_modules) = (facts::comments(&streams), facts::unloaded_modules(&streams));
+    let (handles, assertion) = (facts::handles(&streams), facts::assertion(&streams));
     let problems = streams.take_problems();
     let process = ProcessInfo {
-        machine: system.machine,
         os: system.os,
         pid: system.pid,
-        uid: None,
         executable: modules
             .first()
             .map(|main| main.path.clone())
             .filter(|path| !path.is_empty())
             .or(started_with.image_path),
         command_line: started_with.command_line,
-        signal: None,
-        crashed_tid: None,
+        signal: ended.signal,
+        exception: ended.exception,
+        crashed_tid: ended.tid,
         threads,
-        warnings: problems.warnings,
         modules,
+        system: system.described,
+        times: system.times,
+        handles,
+        assertion,
+        comments,
+        unloaded_modules,
+        warnings: problems.warnings,
+        ..ProcessInfo::unknown(system.machine)
     };
     let minidump = Minidump {
         segments,
@@ -75,6 +94,8 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
         module_paths: process.modules.iter().map(|module| module.path.clone().into_bytes()).collect(),
         main_known: !process.modules.is_empty(),
         truncated: problems.truncated,
+        contents,
+        time: (streams.time > 0).then(|| rfc3339(streams.time.into())),
         touched,
     };
     Ok((minidump, process))

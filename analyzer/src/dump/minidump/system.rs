@@ -3,7 +3,9 @@
 use super::directory::Streams;
 use crate::addr::Machine;
 use crate::dump::error::OpenProblem;
+use crate::dump::origin::rfc3339;
 use crate::process::OperatingSystem;
+use crate::report::{self, Times};
 use minidump::format::MINIDUMP_STREAM_TYPE;
 use minidump::system_info::{Cpu, Os};
 use minidump::{MinidumpMiscInfo, MinidumpStream as _, MinidumpSystemInfo};
@@ -14,6 +16,8 @@ pub(super) struct System {
     pub(super) machine: Machine,
     pub(super) os: OperatingSystem,
     pub(super) pid: Option<u32>,
+    pub(super) described: Option<report::System>,
+    pub(super) times: Option<Times>,
     /// The stream itself, by which contexts are read.
     pub(super) info: Option<MinidumpSystemInfo>,
 }
@@ -42,7 +46,37 @@ pub(super) fn read(streams: &Streams<'_>) -> Result<System, OpenProblem> {
         Os::MacOs | Os::Ios => OperatingSystem::MacOs,
         Os::Linux | Os::Android | Os::Solaris | Os::Ps3 | Os::NaCl => OperatingSystem::Linux,
     };
-    Ok(System { machine, os, pid: misc.and_then(|misc| misc.raw.process_id().copied()), info })
+    Ok(System {
+        machine,
+        os,
+        pid: misc.as_ref().and_then(|misc| misc.raw.process_id().copied()),
+        described: info.as_ref().map(|info| described(os, info)),
+        times: misc.as_ref().and_then(|misc| times(misc, streams.time)),
+        info,
+    })
+}
+
+fn described(os: OperatingSystem, info: &MinidumpSystemInfo) -> report::System {
+    let (version, build) = info.os_parts();
+    report::System {
+        os: os.to_string(),
+        version: Some(version),
+        build,
+        cpu: info.cpu_info().map(|cpu| cpu.trim().to_owned()).filter(|cpu| !cpu.is_empty()),
+        processors: info.raw.number_of_processors.into(),
+    }
+}
+
+/// When the process began; `written`: when the dump was, in seconds since 1970.
+fn times(misc: &MinidumpMiscInfo, written: u32) -> Option<Times> {
+    let created = *misc.raw.process_create_time().filter(|&&created| created > 0)?;
+    let seconds = |seconds: Option<&u32>| seconds.map(|&seconds| seconds.into());
+    Some(Times {
+        started: Some(rfc3339(created.into())),
+        uptime_seconds: written.checked_sub(created).map(u64::from),
+        user_seconds: seconds(misc.raw.process_user_time()),
+        kernel_seconds: seconds(misc.raw.process_kernel_time()),
+    })
 }
 
 fn unsupported(cpu: Cpu) -> OpenProblem {

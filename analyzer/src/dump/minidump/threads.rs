@@ -3,7 +3,9 @@
 use super::directory::Streams;
 use super::system::System;
 use crate::addr::Address;
+use crate::dump::origin::rfc3339;
 use crate::process::NativeThread;
+use crate::report::ThreadTimes;
 use minidump::MinidumpContext;
 use minidump::format::{
     MINIDUMP_LOCATION_DESCRIPTOR, MINIDUMP_STREAM_TYPE, MINIDUMP_THREAD, MINIDUMP_THREAD_INFO,
@@ -12,6 +14,8 @@ use minidump::format::{
 use scroll::LE;
 use std::collections::HashMap;
 
+/// A `FILETIME` counts units of 100 ns.
+const FILETIME_PER_MILLISECOND: u64 = 10_000;
 /// How many threads are read.
 pub(super) const MAX_THREADS: usize = 1 << 18;
 
@@ -31,6 +35,7 @@ pub(super) fn read(streams: &Streams<'_>, system: &System) -> Vec<NativeThread> 
             thread_pointer: known(raw.teb),
             instruction_pointer,
             stack_pointer,
+            times: infos.get(&raw.thread_id).map(|info| times(info)),
             start_address: infos.get(&raw.thread_id).and_then(|info| known(info.start_address)),
             futex: None,
         }
@@ -50,6 +55,20 @@ pub(super) fn registers(
         .and_then(|info| MinidumpContext::read(streams.at(location), LE, info, None).ok());
     let register = |read: fn(&MinidumpContext) -> u64| context.as_ref().map(read).and_then(known);
     (register(MinidumpContext::get_instruction_pointer), register(MinidumpContext::get_stack_pointer))
+}
+
+fn times(info: &MINIDUMP_THREAD_INFO) -> ThreadTimes {
+    ThreadTimes {
+        started: unix_seconds(info.create_time).map(rfc3339),
+        user_ms: info.user_time / FILETIME_PER_MILLISECOND,
+        kernel_ms: info.kernel_time / FILETIME_PER_MILLISECOND,
+    }
+}
+
+/// Seconds since 1970 of a `FILETIME`, which counts from 1601.
+fn unix_seconds(time: u64) -> Option<u64> {
+    const FROM_1601_TO_1970: u64 = 11_644_473_600;
+    (time / (FILETIME_PER_MILLISECOND * 1000)).checked_sub(FROM_1601_TO_1970)
 }
 
 fn known(address: u64) -> Option<Address> {
