@@ -7,8 +7,8 @@ use crate::report::{
 use crate::runtime::NotFound;
 
 /// Signals that ask a process to end or to leave a core, rather than tell of its own fault, Linux numbers.
-const SENT: [i32; 7] = [1, 2, 3, 9, 13, 15, 24];
-const SIGABRT: i32 = 6;
+const SENT: [i64; 7] = [1, 2, 3, 9, 13, 15, 24];
+const SIGABRT: i64 = 6;
 
 /// The diagnosis before there is one.
 pub(crate) fn nothing() -> Diagnosis {
@@ -21,8 +21,8 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     let shown = crashed.or_else(|| report.threads.iter().find(|thread| thread.main));
     let process = &report.process;
     let (how, category) = match (&process.signal, &process.exception) {
-        (Some(signal), _) => died_of(signal),
-        (None, Some(exception)) => died_of_exception(exception),
+        (_, Some(exception)) => died_of_exception(exception),
+        (Some(signal), None) => died_of(signal),
         (None, None) if report.source.format == SourceFormat::Minidump => {
             ("was alive (no exception),".to_owned(), "snapshot")
         }

@@ -74,7 +74,7 @@ impl Origin {
             ));
         }
         if let (Some(own), Some(told)) = (&process.signal, self.signal)
-            && own.number != told
+            && own.number != i64::from(told)
         {
             warnings.push(format!(
                 "the core's file says that the signal was {}, the core itself says {}",

@@ -169,7 +169,14 @@ pub(crate) fn is_fatal(number: i32) -> bool {
 
 /// A signal of which no more than the number is known.
 pub(crate) fn from_number(number: i32) -> Signal {
-    Signal { number, name: name(number), code: None, code_name: None, address: None, sender_pid: None }
+    Signal {
+        number: number.into(),
+        name: name(number),
+        code: None,
+        code_name: None,
+        address: None,
+        sender_pid: None,
+    }
 }
 
 /// Reads a `siginfo_t` of a 64-bit Linux, as `NT_SIGINFO` holds it; `None` where it is cut short.

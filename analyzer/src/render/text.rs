@@ -99,11 +99,10 @@ pub(crate) fn process<W: Write>(p: &mut Printer<W>, process: &Process) -> io::Re
     if let Some(executable) = &process.executable {
         field(p, "Program", executable)?;
     }
-    if let Some(signal) = &process.signal {
-        field(p, "Signal", &signal_text(signal))?;
-    }
     if let Some(exception) = &process.exception {
         field(p, "Crash", &exception_text(exception))?;
+    } else if let Some(signal) = &process.signal {
+        field(p, "Signal", &signal_text(signal))?;
     }
     if let Some(system) = &process.system {
         field(p, "System", &system_text(system))?;

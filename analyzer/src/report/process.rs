@@ -20,10 +20,10 @@ pub struct Process {
     /// The arguments, the program's name first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_line: Option<Vec<String>>,
-    /// The signal that ended the process.
+    /// The signal that ended the process; on Windows and macOS, the exception's code, name and address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
-    /// The exception that ended the process, on Windows and macOS.
+    /// The exception that ended the process, on Windows and macOS, with all that is known of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<NativeException>,
     /// The native id of the thread that took the signal or the exception.
@@ -49,12 +49,12 @@ pub struct Process {
     pub unloaded_modules: Vec<UnloadedModule>,
 }
 
-/// A signal, as the dump's `siginfo_t` describes it.
+/// A signal, as the dump's `siginfo_t` describes it, or the code of an exception.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Signal {
-    /// The signal's number on the target.
-    pub number: i32,
-    /// Its name, `SIGSEGV`.
+    /// The signal's number on the target, or the exception's code.
+    pub number: i64,
+    /// Its name, `SIGSEGV`, `EXCEPTION_ACCESS_VIOLATION`.
     pub name: String,
     /// `si_code`: who sent it and why.
     #[serde(skip_serializing_if = "Option::is_none")]

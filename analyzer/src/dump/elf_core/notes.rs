@@ -242,7 +242,7 @@ impl Reader {
         self.notes.signal = self.current_signal.filter(|&number| self.is_death(number)).map(|number| {
             self.siginfo
                 .take()
-                .filter(|siginfo| siginfo.number == number)
+                .filter(|siginfo| siginfo.number == i64::from(number))
                 .unwrap_or(signal::from_number(number))
         });
         self.notes

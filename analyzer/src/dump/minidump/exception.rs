@@ -124,7 +124,22 @@ pub(super) fn read(
         location: address.map(|address| process::location(address, modules)),
         parameters: parameters(record).iter().map(|value| format!("{value:#x}")).collect(),
     };
-    Ended { signal: None, exception: Some(exception), tid }
+    // The report's contract has the exception's code where other systems have a signal.
+    let signal = Signal {
+        number: record.exception_code.into(),
+        name: exception.name.clone().unwrap_or_else(|| exception.code.clone()),
+        code: None,
+        code_name: None,
+        address: accessed(record),
+        sender_pid: None,
+    };
+    Ended { signal: Some(signal), exception: Some(exception), tid }
+}
+
+/// The virtual address whose access failed.
+fn accessed(record: &MINIDUMP_EXCEPTION) -> Option<Address> {
+    let is_access = matches!(record.exception_code, ACCESS_VIOLATION | IN_PAGE_ERROR);
+    parameters(record).get(1).filter(|_| is_access).map(|&address| Address(address))
 }
 
 fn parameters(record: &MINIDUMP_EXCEPTION) -> &[u64] {
