@@ -1,6 +1,6 @@
 //! What versions of CPython do differently without any field telling: the versions' one place besides the tables.
 
-use super::{Layout, StaticTypes};
+use super::{Abi, Layout, StaticTypes};
 
 /// In which order a split table's values were inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ impl Layout {
     /// Whether values print as in Python 2: `u''`, `1L`, `set([])`, `<type 'int'>`.
     pub fn prints_like_python_2(&self) -> bool {
         self.python < (3, 0)
+    }
+
+    /// `os.sep`.
+    pub fn path_separator(&self) -> char {
+        match self.abi {
+            Abi::Lp64 => '/',
+            Abi::Llp64 => '\\',
+        }
     }
 
     /// `__module__` of the builtin types.

@@ -294,6 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn tables_for_windows_have_the_fields_of_those_for_linux() {
+        let registry = LayoutRegistry::new();
+        let windows = registry.entries().iter().filter(|entry| entry.target.abi == Abi::Llp64);
+        for layout in windows.map(|entry| entry.layout().unwrap()) {
+            let linux = registry.get(&layout.name.replace("llp64", "lp64")).unwrap().layout().unwrap();
+            assert_eq!((&layout.unicode, layout.push_exc_info), (&linux.unicode, linux.push_exc_info));
+            for spec in STRUCTS {
+                for field in spec.fields.iter().filter(|field| field.name != "winerror") {
+                    let exists =
+                        |layout: &Layout| layout.structs.field(spec.name, field.name).unwrap().exists();
+                    let name = format!("{}: {}.{}", layout.name, spec.name, field.name);
+                    assert_eq!(exists(layout), exists(linux), "{name}: scripts/make-layouts is to be run");
+                }
+            }
+            assert_eq!(layout.structs.PyTypeObject.tp_flags.place.unwrap().size, layout.abi.long_size());
+        }
+    }
+
+    #[test]
     fn every_table_in_the_repository_is_built_in() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/layouts");
         let files =

@@ -264,8 +264,10 @@ schema! {
     PyBaseExceptionGroupObject("PyBaseExceptionGroupObject") { msg, excs, excs_str }
     /// `PySyntaxErrorObject`.
     PySyntaxErrorObject("PySyntaxErrorObject") { msg, filename, lineno }
-    /// `PyOSErrorObject`, in 2.7 `PyEnvironmentErrorObject`.
-    PyOSErrorObject("PyOSErrorObject", "PyEnvironmentErrorObject") { myerrno, strerror, filename, filename2, written }
+    /// `PyOSErrorObject`, in 2.7 `PyEnvironmentErrorObject`. Only Windows has `winerror`, from 3.3.
+    PyOSErrorObject("PyOSErrorObject", "PyEnvironmentErrorObject") {
+        myerrno, strerror, filename, filename2, winerror, written,
+    }
     /// `PyUnicodeErrorObject`.
     PyUnicodeErrorObject("PyUnicodeErrorObject") { encoding, object, start, end, reason }
     /// `PyImportErrorObject`.

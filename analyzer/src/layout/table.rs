@@ -64,14 +64,6 @@ impl Abi {
             Abi::Llp64 => 4,
         }
     }
-
-    /// `sizeof(wchar_t)`, in bytes.
-    pub fn wchar_size(self) -> u32 {
-        match self {
-            Abi::Lp64 => 4,
-            Abi::Llp64 => 2,
-        }
-    }
 }
 
 impl fmt::Display for Abi {

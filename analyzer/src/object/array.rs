@@ -76,6 +76,8 @@ impl Walk<'_, '_> {
                 repr_byte_string(&bytes)
             } else if is_classic && item_size == 2 {
                 repr_unicode(&joined_surrogates(units))
+            } else if item_size == 2 {
+                repr_text(&joined_surrogates(units), inspector.printable())
             } else if is_classic {
                 repr_unicode(&units.collect::<Vec<_>>())
             } else {

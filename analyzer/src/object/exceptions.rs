@@ -233,10 +233,14 @@ impl Inspector<'_> {
         let (number, reason) = (part(layout.myerrno)?, part(layout.strerror)?);
         let file = part(layout.filename)?;
         let other = if layout.filename2.exists() { part(layout.filename2)? } else { Address::NULL };
-        if file.is_null() && (number.is_null() || reason.is_null()) {
+        let system = if layout.winerror.exists() { part(layout.winerror)? } else { Address::NULL };
+        let mut message = if !system.is_null() && !(file.is_null() && reason.is_null()) {
+            format!("[WinError {}] {}", text(system)?, text(reason)?)
+        } else if !file.is_null() || !number.is_null() && !reason.is_null() {
+            format!("[Errno {}] {}", text(number)?, text(reason)?)
+        } else {
             return Ok(None);
-        }
-        let mut message = format!("[Errno {}] {}", text(number)?, text(reason)?);
+        };
         if !file.is_null() {
             message += &format!(": {}", self.exact_repr(file)?);
             if !other.is_null() {
@@ -255,7 +259,7 @@ impl Inspector<'_> {
         };
         let file = self
             .text_field(object, layout.filename)?
-            .map(|path| path.rsplit('/').next().unwrap_or_default().to_owned());
+            .map(|path| path.rsplit(self.layout.path_separator()).next().unwrap_or_default().to_owned());
         let line = match self.pointer(object, layout.lineno)? {
             Address::NULL => None,
             line => self.type_of(line)?.is_int().then(|| self.big_int(line)).transpose()?,

@@ -32,7 +32,7 @@ impl Inspector<'_> {
                 "_io.BufferedReader" | "_io.BufferedWriter" | "_io.BufferedRandom" => {
                     self.pointer(file, layout.Buffered.raw)?
                 }
-                "_io.FileIO" => {
+                "_io.FileIO" | "_io._WindowsConsoleIO" => {
                     return Ok(self.attribute(file, "name")?.map_or(FileName::None, FileName::Object));
                 }
                 "_io.BytesIO" | "_io.StringIO" => return Ok(FileName::None),

@@ -8,17 +8,21 @@ use tempfile::TempDir;
 
 /// Compiles each text to an object file of its own.
 fn compile(directory: &TempDir, options: &[&str], texts: &[&str]) -> Vec<PathBuf> {
+    compile_by("gcc", directory, options, texts)
+}
+
+fn compile_by(compiler: &str, directory: &TempDir, options: &[&str], texts: &[&str]) -> Vec<PathBuf> {
     let compile = |(index, text): (usize, &&str)| {
         let source = directory.path().join(format!("unit{index}.c"));
         let object = source.with_extension("o");
         std::fs::write(&source, text).unwrap();
-        let status = Command::new("gcc")
+        let status = Command::new(compiler)
             .args(["-c", "-fno-eliminate-unused-debug-types"])
             .args(options)
             .arg("-o")
             .args([&object, &source])
             .status()
-            .expect("these tests need gcc");
+            .unwrap_or_else(|error| panic!("these tests need {compiler}: {error}"));
         assert!(status.success());
         object
     };
@@ -97,6 +101,23 @@ fn places_come_out_of_every_kind_of_debug_information() {
             extract_from(options, &[OBJECTS]).unwrap_or_else(|error| panic!("{options:?}: {error}"));
         assert_objects(&structs);
     }
+}
+
+#[test]
+fn files_for_windows_have_a_long_of_four_bytes_and_bit_fields_as_msvc_has_them() {
+    let directory = TempDir::new().unwrap();
+    let extra = "typedef struct { PyObject ob_base; unsigned char mark; unsigned flags : 3; } PatternObject;";
+    for options in [&["-g"][..], &["-g", "-shared", "-nostdlib"]] {
+        let files = compile_by("x86_64-w64-mingw32-gcc", &directory, options, &[&[OBJECTS, extra].concat()]);
+        assert_eq!(abi(&files[0]).unwrap(), Abi::Llp64);
+        assert_eq!(machine(&files[0]).unwrap(), Machine::X86_64);
+        let (structs, _) = structs(&files, "3.11.9", None).unwrap();
+        assert_eq!(place(&structs, "PyObject", "ob_type"), "[8, 8]");
+        assert_eq!(place(&structs, "PyASCIIObject", "kind"), "[28, 4, 2, 3]");
+        assert_eq!(structs.PyASCIIObject.size_of, 32);
+        assert_eq!(place(&structs, "PatternObject", "flags"), "[20, 4, 0, 3]");
+    }
+    assert_eq!(abi(&compile(&directory, &["-g"], &[OBJECTS])[0]).unwrap(), Abi::Lp64);
 }
 
 #[test]

@@ -190,7 +190,7 @@ impl Inspector<'_> {
     }
 }
 
-/// By `NPY_TYPES` on LP64, numpy/ndarraytypes.h, for dtypes that need no more to be known.
+/// By `NPY_TYPES`, numpy/ndarraytypes.h, for dtypes that need no more to be known.
 fn kind_of(number: i64, size: u64) -> Kind {
     match (number, size) {
         (0, 1) => Kind::Bool,

@@ -11,6 +11,8 @@ pub(super) struct Style {
     pub(super) unknown_options: Option<String>,
     /// Scalars say their type, `np.float64(1.5)`: from 2.0.
     pub(super) named_scalars: bool,
+    /// `NPY_TYPES` of `numpy.int_`: a C long, which from 2.0 on is a long long where that is what has the size of pointers.
+    pub(super) int_number: i64,
     /// A Python float takes the width of the numpy float that it is compared to: from 2.0.
     pub(super) weak_floats: bool,
     /// An array of which some elements are left out says its shape: from 2.2.
@@ -46,6 +48,7 @@ impl Default for Style {
         Style {
             unknown_options: None,
             named_scalars: true,
+            int_number: LONG,
             weak_floats: true,
             shape_of_summary: true,
             narrow_exponents: true,
@@ -66,6 +69,10 @@ impl Default for Style {
 
 /// The releases whose `arrayprint.py` was read for this, by major and minor number: others may print by other rules.
 const KNOWN: RangeInclusive<(u32, u32)> = (1, 19)..=(2, 4);
+
+/// `NPY_LONG` and `NPY_LONGLONG`, numpy/ndarraytypes.h.
+const LONG: i64 = 7;
+const LONG_LONG: i64 = 9;
 
 /// Major and minor of a release such as `2.0.0rc1`.
 fn release(version: &str) -> Option<(u32, u32)> {
@@ -103,8 +110,11 @@ impl Style {
             .and_then(|version| version.map(|version| inspector.string(version)).transpose())
             .map_err(because)?
             .ok_or("numpy's version is not known")?;
-        let style = Style::of_release(&version)
+        let mut style = Style::of_release(&version)
             .ok_or_else(|| format!("it is not known how numpy {version} prints"))?;
+        if style.named_scalars && inspector.layout.abi.long_size() < 8 {
+            style.int_number = LONG_LONG;
+        }
         style.with_options(inspector).map_err(because)?.ok_or("numpy prints in a legacy mode".to_owned())
     }
 
