@@ -62,6 +62,14 @@ pub(crate) fn explain(problem: &NotFound, contents: Option<&DumpContents>) -> St
         NotFound::Unsupported { what } => {
             format!("the process runs {what}, which pycore cannot read; it reads CPython 2.7 and 3.6 to 3.15")
         }
+        NotFound::NoMemory { version, fault, .. } => {
+            let advice = contents.and_then(|contents| contents.advice.as_ref());
+            format!(
+                "a CPython {}was found, but the memory that it leads to is missing ({fault}){}",
+                version.as_ref().map(|version| format!("{version} ")).unwrap_or_default(),
+                advice.map(|advice| format!(": {advice}")).unwrap_or_default()
+            )
+        }
         NotFound::NoLayout { version, why, .. } => format!(
             "a CPython {}was found, but no layout table fits it ({why}). Make one from an interpreter of the same \
              build with debug information: `pycore layout extract`, then --layout FILE",

@@ -21,7 +21,7 @@ pub struct Fit {
     /// How many of them passed.
     pub passed: u32,
     /// Why the layout cannot be right, if so.
-    pub failure: Option<String>,
+    pub failure: Option<Unreadable>,
     /// The interpreter's own `sys.hexversion`, as text.
     pub version: Option<String>,
     /// Where the int `sys.hexversion` lies.
@@ -70,7 +70,7 @@ pub(super) fn fit(memory: &dyn Memory, layout: &Layout, roots: &Roots, process: 
     let inspector = Inspector::new(memory, layout);
     let mut fit = Fit::default();
     if let Err(error) = judge(&inspector, roots, process, &mut fit) {
-        fit.failure = Some(error.to_string());
+        fit.failure = Some(error);
     }
     fit
 }

@@ -15,8 +15,8 @@ pub use version::HexVersion;
 use crate::addr::Address;
 use crate::dump::Dump;
 use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
-use crate::memory::Memory;
-use crate::object::Inspector;
+use crate::memory::{Fault, Memory};
+use crate::object::{Inspector, Unreadable};
 use crate::process::{NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::Evidence;
 use crate::stack::{self, Roots};
@@ -46,6 +46,15 @@ pub enum NotFound {
     Unsupported {
         /// What it is, and where.
         what: String,
+    },
+    /// There is one, and the memory that it leads to is missing.
+    NoMemory {
+        /// Where it was found.
+        evidence: Vec<Evidence>,
+        /// Its version, where something tells.
+        version: Option<String>,
+        /// What is missing first.
+        fault: Fault,
     },
     /// There is one, and no layout table fits it: what is known of it.
     NoLayout {
@@ -227,6 +236,10 @@ impl Search<'_> {
                 if known.iter().any(|known| !known.fit.threads.is_disjoint(&fit.threads)) {
                     continue;
                 }
+                if fit.version.is_none() && hint.is_some_and(|hint| hint != layout.python) {
+                    debug!("not used: names tell another version");
+                    continue;
+                }
                 let mut evidence = vec![found_by_thread(&inspector, &roots, process)];
                 evidence.extend(fit.evidence(&layout));
                 let warnings =
@@ -320,6 +333,7 @@ fn understand(
     let hint = told.map(HexVersion::python).or(candidate.version);
     let mut best: Option<Runtime> = None;
     let mut why = None;
+    let mut missing = None;
     let by_hint = registry.candidates(hint);
     let others =
         registry.entries().iter().filter(|entry| hint.is_some_and(|hint| entry.target.python != hint));
@@ -353,6 +367,9 @@ fn understand(
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {
             debug!("not used: {failure}");
+            if let (None, Unreadable::Fault(fault)) = (&why, failure) {
+                missing.get_or_insert(*fault);
+            }
             why.get_or_insert_with(|| format!("the table {} fails: {failure}", layout.name));
             continue;
         }
@@ -365,11 +382,18 @@ fn understand(
             break;
         }
     }
-    best.ok_or_else(|| NotFound::NoLayout {
-        evidence: vec![candidate.evidence.clone()],
-        version: told
+    best.ok_or_else(|| {
+        let evidence = vec![candidate.evidence.clone()];
+        let version = told
             .map(|version| version.to_string())
-            .or(candidate.version.map(|(major, minor)| format!("{major}.{minor}"))),
-        why: why.unwrap_or_else(|| "there is no table for this version".to_owned()),
+            .or(candidate.version.map(|(major, minor)| format!("{major}.{minor}")));
+        match missing {
+            Some(fault) => NotFound::NoMemory { evidence, version, fault },
+            None => NotFound::NoLayout {
+                evidence,
+                version,
+                why: why.unwrap_or_else(|| "there is no table for this version".to_owned()),
+            },
+        }
     })
 }

@@ -227,7 +227,7 @@ mod tests {
                 if let Some(loaded) = Loaded::new(&file, Address(BASE)) {
                     let memory = loaded.memory(&file);
                     let memory: &dyn Memory = &memory;
-                    let _ = memory.bytes(Address(BASE), 0x5000);
+                    let _ = memory.bytes(Address(BASE), 0x400);
                     let _ = memory.bytes(Address(BASE + 0x1ef9), 0x10);
                 }
             }
