@@ -281,7 +281,7 @@ impl Smaller {
 
 /// Chooses the pages that any report is made of, with all that can be asked for, those of mapped files included, so that
 /// the smaller core can be read without any other file; and those that a debugger needs. The writable data of a module
-/// of which anything was read is kept whole: types lie there, and a later pycore may read more of them. With `redact`,
+/// of which any was read is kept whole: types lie there, and a later pycore may read more of them. With `redact`,
 /// secrets will be overwritten, and outside of modules only pointers are left of what was not read: nobody knows what
 /// is in the rest.
 ///
@@ -306,16 +306,24 @@ pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeE
         let of_all = recording.touched();
         let (always, mut touched) = dump.always_kept();
         touched.join(&of_all);
-        let mut pages = of_threads.pages();
+        let read = of_threads.pages();
+        let mut pages = read.clone();
         let mut modules = Vec::new();
         for module in &dump.process().modules {
             let within = |at: Address| module.base <= at && at < module.end;
-            if pages.iter().any(|&page| within(page)) {
+            if read.iter().any(|&page| within(page)) {
                 modules.push(module.base..module.end);
-                let data = memory.ranges().into_iter().filter(|range| range.writable && within(range.start));
-                pages.extend(data.flat_map(|range| {
-                    (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
-                }));
+                let data: Vec<_> = memory
+                    .ranges()
+                    .into_iter()
+                    .filter(|range| range.writable && within(range.start))
+                    .flat_map(|range| {
+                        (0..range.size).step_by(PAGE_SIZE as usize).map(move |at| range.start.add(at))
+                    })
+                    .collect();
+                if data.iter().any(|page| read.binary_search(&Address(page.0 - page.0 % PAGE_SIZE)).is_ok()) {
+                    pages.extend(data);
+                }
             }
         }
         pages.extend(always);

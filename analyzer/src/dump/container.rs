@@ -133,13 +133,14 @@ impl Container {
     ) -> (BTreeSet<Address>, Touched) {
         match self {
             Container::ElfCore(core) => elf_core::pages_for_debuggers(core, process, data),
-            Container::Minidump(_) => Default::default(),
+            Container::Minidump(minidump) => minidump::pages_for_debuggers(minidump, process, data),
         }
     }
 
     /// Writes one of the same kind that holds only `pages` of `memory`.
     pub(super) fn write(
         &self,
+        process: &ProcessInfo,
         data: &[u8],
         memory: &dyn Memory,
         pages: &[Address],
@@ -148,7 +149,9 @@ impl Container {
     ) -> io::Result<Written> {
         match self {
             Container::ElfCore(core) => elf_core::write(&core.headers, data, memory, pages, redact, out),
-            Container::Minidump(_) => Err(io::Error::other("minidumps are not written yet")),
+            Container::Minidump(_) => {
+                minidump::write((process.machine, &process.modules), data, memory, pages, redact, out)
+            }
         }
     }
 }

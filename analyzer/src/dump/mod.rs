@@ -9,6 +9,7 @@ mod minidump;
 mod module_file;
 mod origin;
 mod pack;
+mod pages;
 mod segment;
 #[cfg(test)]
 mod synthetic;
@@ -36,6 +37,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 pub use unpack::{Codec, Progress};
+
+/// What is said of a dump whose secrets were overwritten.
+const REDACTED: &str = "the dump was made by `pycore shrink --redact`: secrets are overwritten, and what its report did not \
+    need is zero";
 
 /// Overwrites what bytes hold of secrets.
 pub type Overwrite<'a> = &'a dyn Fn(&mut [u8]);
@@ -201,7 +206,7 @@ impl Dump {
         pages: &[Address],
         redact: Option<Overwrite<'_>>,
     ) -> io::Result<Written> {
-        self.container.write(&self.data, memory, pages, redact, out)
+        self.container.write(&self.process, &self.data, memory, pages, redact, out)
     }
 }
 

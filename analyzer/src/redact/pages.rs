@@ -76,22 +76,25 @@ pub(crate) fn redact_pages<'a>(
     };
     let mut runs = BTreeMap::<u64, Vec<u8>>::new();
     for start in pages.iter().map(|page| page.0 - page.0 % PAGE_SIZE).collect::<BTreeSet<_>>() {
-        let mut page = vec![0; PAGE_SIZE as usize];
-        if let Err(fault) = memory.read(Address(start), &mut page) {
-            page.truncate(usize::try_from(fault.at.0.saturating_sub(start)).unwrap_or(0));
-            if memory.read(Address(start), &mut page).is_err() {
+        for held in held_parts(memory, &ranges, start) {
+            let mut page = vec![0; PAGE_SIZE as usize];
+            let Some(part) = page.get_mut(held.clone()) else { continue };
+            let at = start + held.start as u64;
+            if memory.read(Address(at), part).is_err() {
                 continue;
             }
-        }
-        if !is_kept(Address(start)) {
-            touched.clear_others(Address(start), &mut page, 0, is_pointer);
-        }
-        match runs.range_mut(..start).next_back() {
-            Some((first, run)) if first + run.len() as u64 == start && run.len() < CHUNK => {
-                run.append(&mut page)
+            if !is_kept(Address(start)) {
+                touched.clear_others(Address(start), &mut page, 0, is_pointer);
             }
-            _ => {
-                runs.insert(start, page);
+            page.truncate(held.end);
+            let mut part = page.split_off(held.start);
+            match runs.range_mut(..at).next_back() {
+                Some((first, run)) if first + run.len() as u64 == at && run.len() < CHUNK => {
+                    run.append(&mut part)
+                }
+                _ => {
+                    runs.insert(at, part);
+                }
             }
         }
     }
@@ -104,6 +107,25 @@ pub(crate) fn redact_pages<'a>(
         hidden.hide_object(*address, content);
     }
     hidden
+}
+
+/// Which parts of the page at `start` can be read. Ranges of a minidump begin and end within pages.
+fn held_parts(memory: &dyn Memory, ranges: &[Range], start: u64) -> Vec<std::ops::Range<usize>> {
+    let end = start.saturating_add(PAGE_SIZE);
+    let first = ranges.partition_point(|range| range.end().0 <= start);
+    let within = ranges.iter().skip(first).take_while(|range| range.start.0 < end);
+    let part = |range: &Range| {
+        let from = range.start.0.max(start);
+        let mut bytes = [0; PAGE_SIZE as usize];
+        let wanted = usize::try_from(range.end().0.min(end) - from).ok()?;
+        let size = match memory.read(Address(from), bytes.get_mut(..wanted)?) {
+            Ok(()) => wanted,
+            Err(fault) => usize::try_from(fault.at.0.saturating_sub(from)).ok()?.min(wanted),
+        };
+        let offset = usize::try_from(from - start).ok()?;
+        (size > 0).then_some(offset..offset + size)
+    };
+    within.filter_map(part).collect()
 }
 
 /// Hides secrets in bytes that are no memory: the notes of a core.

@@ -13,6 +13,7 @@ mod write;
 pub(super) use debugger::pages as pages_for_debuggers;
 pub(super) use write::write;
 
+use super::REDACTED;
 use super::address_space::Mapping;
 use super::error::OpenProblem;
 use super::segment::Segment;
@@ -67,10 +68,7 @@ pub(super) fn read(data: &[u8]) -> Result<(ElfCore, ProcessInfo), OpenProblem> {
         in_main_program.extend(loaded.main.map(|main| main.0));
     }
     if notes.redacted {
-        warnings.push(
-            "the dump was made by `pycore shrink --redact`: secrets are overwritten, and what its report did not need is zero"
-                .to_owned(),
-        );
+        warnings.push(REDACTED.to_owned());
     }
     let modules = modules::list(&notes.files, &headers.segments, &memory, &in_main_program);
     if modules.cut {

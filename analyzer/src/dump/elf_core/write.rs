@@ -3,6 +3,7 @@
 use super::headers::Headers;
 use super::notes;
 use crate::addr::Address;
+use crate::dump::pages::{Run, readable_runs, write_memory};
 use crate::dump::{Overwrite, Written};
 use crate::memory::{Memory, PAGE_SIZE, Range};
 use object::elf::{self, FileHeader64, Ident, ProgramFlags, ProgramHeader64, ProgramType, SectionHeader64};
@@ -10,13 +11,6 @@ use object::pod::bytes_of;
 use object::{LittleEndian as LE, U16, U32, U64};
 use std::borrow::Cow;
 use std::io::{self, Write};
-
-/// Bytes of memory to write, from one address on.
-#[derive(Clone, Copy)]
-struct Run {
-    start: u64,
-    size: u64,
-}
 
 /// Writes a core with the headers, notes and mappings of the core `data`, and of its memory only `pages`, read from
 /// `memory`, which may have them from elsewhere than `data`. Ranges that have none are still there, without bytes. With
@@ -107,32 +101,6 @@ pub(in crate::dump) fn write(
 /// Notes begin at a multiple of this, whatever alignment their segment had: 4 or 8.
 const NOTE_ALIGNMENT: u64 = 8;
 
-/// Joins the wanted pages, in any order, into runs, ascending; leaves out what cannot be read.
-fn readable_runs(memory: &dyn Memory, pages: &[Address]) -> (Vec<Run>, Written) {
-    let mut starts = pages.iter().map(|page| page.0 - page.0 % PAGE_SIZE).collect::<Vec<_>>();
-    starts.sort_unstable();
-    starts.dedup();
-    let mut runs = Vec::<Run>::new();
-    let mut written = Written::default();
-    for start in starts {
-        let mut page = [0; PAGE_SIZE as usize];
-        let size = match memory.read(Address(start), &mut page) {
-            Ok(()) => PAGE_SIZE,
-            Err(fault) => fault.at.0.saturating_sub(start).min(PAGE_SIZE),
-        };
-        if size == 0 {
-            written.unreadable += 1;
-            continue;
-        }
-        written.pages += 1;
-        match runs.last_mut() {
-            Some(last) if last.start + last.size == start => last.size += size,
-            _ => runs.push(Run { start, size }),
-        }
-    }
-    (runs, written)
-}
-
 /// Every range that the process had mapped: the segments, and between them the files that the dump lists.
 fn all_ranges(headers: &Headers, memory: &dyn Memory) -> Vec<Range> {
     let segments = &headers.segments;
@@ -184,19 +152,6 @@ fn lay_out(ranges: &[Range], runs: &[Run]) -> Vec<Load> {
         }
     }
     loads
-}
-
-fn write_memory(memory: &dyn Memory, start: Address, size: u64, out: &mut dyn Write) -> io::Result<()> {
-    let mut page = [0; PAGE_SIZE as usize];
-    let mut done = 0;
-    while done < size {
-        let now = usize::try_from((size - done).min(PAGE_SIZE)).unwrap_or(page.len());
-        let bytes = page.get_mut(..now).unwrap_or_default();
-        memory.read(start.add(done), bytes).map_err(io::Error::other)?;
-        out.write_all(bytes)?;
-        done += now as u64;
-    }
-    Ok(())
 }
 
 /// Writes zeros from `at` up to the next multiple of `alignment`; gives how many.

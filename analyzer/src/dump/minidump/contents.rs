@@ -48,10 +48,12 @@ const HOW_ELSEWHERE: &str = "let the kernel or gcore write a core, which holds a
 
 /// What the dump says that it holds, given its ranges of memory.
 pub(super) fn read(streams: &Streams<'_>, os: OperatingSystem, segments: &[Segment]) -> DumpContents {
-    let names = (0..u64::BITS).filter(|bit| streams.flags & (1 << bit) != 0).map(|bit| {
+    let marker = streams.marker();
+    let flags = marker.map_or(streams.flags, |marker| marker.flags);
+    let names = (0..u64::BITS).filter(|bit| flags & (1 << bit) != 0).map(|bit| {
         FLAGS.get(bit as usize).map_or_else(|| format!("{:#x}", 1u64 << bit), |name| (*name).to_owned())
     });
-    let has = |flag| streams.flags & flag != 0;
+    let has = |flag| flags & flag != 0;
     let memory_bytes = segments.iter().map(|segment| segment.file_size).sum();
     let kinds = [
         (FULL_MEMORY, "full memory"),
@@ -74,6 +76,7 @@ pub(super) fn read(streams: &Streams<'_>, os: OperatingSystem, segments: &[Segme
     let advice = (!enough).then(|| {
         format!("the dump holds {memory} only, and Python keeps its objects elsewhere, in the heap: {how}")
     });
+    let memory = if marker.is_some() { format!("{memory}, shrunk") } else { memory };
     DumpContents { memory, memory_bytes, flags: names.collect(), advice }
 }
 

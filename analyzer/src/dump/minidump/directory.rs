@@ -26,8 +26,30 @@ pub(super) struct Streams<'a> {
     pub(super) flags: u64,
     /// When it was written, in seconds since 1970.
     pub(super) time: u32,
+    /// Where the directory begins and ends in the file.
+    pub(super) directory: (u64, u64),
     entries: Vec<MINIDUMP_DIRECTORY>,
     problems: RefCell<Problems>,
+}
+
+/// The stream that `pycore shrink` adds: of what it was made, and whether secrets are overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marker {
+    /// The `MINIDUMP_TYPE` of the dump that it was made of.
+    pub(super) flags: u64,
+    /// Whether secrets are overwritten.
+    pub(super) redacted: bool,
+}
+
+impl Marker {
+    /// `py`, 1, in the range that is left to users.
+    pub(super) const STREAM_TYPE: u32 = 0x7079_0001;
+
+    /// As it lies in a dump.
+    pub(super) fn bytes(self) -> Vec<u8> {
+        let redacted = u64::from(self.redacted);
+        [self.flags.to_le_bytes(), redacted.to_le_bytes()].concat()
+    }
 }
 
 /// What was found odd.
@@ -64,12 +86,14 @@ pub(super) fn read(data: &[u8]) -> Result<Streams<'_>, OpenProblem> {
         problems.truncated = directory.len() / entry_size < promised;
         problems.warnings.push(format!("only {count} of {promised} streams of the dump are listed in it"));
     }
+    let directory_at = u64::from(header.stream_directory_rva);
     let entries = directory.chunks_exact(entry_size).take(count);
     let entries = entries.filter_map(|entry| entry.pread_with(0, LE).ok()).collect();
     Ok(Streams {
         data,
         flags: header.flags,
         time: header.time_date_stamp,
+        directory: (directory_at, directory_at + (count * entry_size) as u64),
         entries,
         problems: RefCell::new(problems),
     })
@@ -89,6 +113,19 @@ impl<'a> Streams<'a> {
     /// Says what was odd.
     pub(super) fn warn(&self, warning: impl Into<String>) {
         self.problems.borrow_mut().warnings.push(warning.into());
+    }
+
+    /// The entries of the directory, as they are.
+    pub(super) fn entries(&self) -> &[MINIDUMP_DIRECTORY] {
+        &self.entries
+    }
+
+    /// What `pycore shrink` noted, if it wrote the dump.
+    pub(super) fn marker(&self) -> Option<Marker> {
+        let entry = self.entries.iter().find(|entry| entry.stream_type == Marker::STREAM_TYPE)?;
+        let stream = self.at(&entry.location);
+        let (flags, redacted) = (u64_at(stream, 0)?, u32_at(stream, 8)?);
+        Some(Marker { flags, redacted: redacted != 0 })
     }
 
     /// What the dump holds of a stream of this type. Where there are several, the last one that has a size counts.

@@ -6,6 +6,7 @@ use minidump::format::{
     MINIDUMP_MEMORY_DESCRIPTOR, MINIDUMP_MEMORY_DESCRIPTOR64, MINIDUMP_STREAM_TYPE, MINIDUMP_THREAD,
 };
 use scroll::{LE, Pread};
+use std::ops::Range;
 
 /// How many ranges are read; a process of Windows has some thousands.
 const MAX_RANGES: usize = 1 << 20;
@@ -28,6 +29,13 @@ pub(super) fn ranges(streams: &Streams<'_>) -> Vec<Segment> {
         streams.warn(format!("the dump is truncated: it holds {held} of {promised} bytes of memory"));
     }
     ranges
+}
+
+/// Where bytes of memory lie in the file, as the lists have it, overlapping or not.
+pub(super) fn places(streams: &Streams<'_>) -> Vec<Range<u64>> {
+    let ranges = large_ranges(streams).into_iter().chain(small_ranges(streams)).chain(stacks(streams));
+    let places = ranges.map(|range| range.file_offset..range.file_offset.saturating_add(range.file_size));
+    places.filter(|place| !place.is_empty()).collect()
 }
 
 fn range(start: u64, size: u64, file_offset: u64) -> Segment {
@@ -67,19 +75,23 @@ fn described(descriptor: &MINIDUMP_MEMORY_DESCRIPTOR) -> Segment {
 
 /// Adds the stacks of threads, which some list nowhere else.
 fn add_stacks(streams: &Streams<'_>, ranges: &mut Vec<Segment>) {
-    let threads: Vec<MINIDUMP_THREAD> =
-        streams.list(MINIDUMP_STREAM_TYPE::ThreadListStream, super::threads::MAX_THREADS);
     let is_listed = |stack: &Segment| {
         let first = ranges.partition_point(|range| range.end() <= stack.start);
         ranges.get(first).is_some_and(|range| range.start < stack.end())
     };
-    let stacks = threads.iter().filter(|thread| thread.stack.memory.rva != 0);
-    let stacks = stacks.map(|thread| described(&thread.stack)).filter(|stack| stack.memory_size > 0);
-    let mut unlisted: Vec<_> = stacks.filter(|stack| !is_listed(stack)).collect();
+    let mut unlisted: Vec<_> = stacks(streams).filter(|stack| !is_listed(stack)).collect();
     if !unlisted.is_empty() {
         ranges.append(&mut unlisted);
         if let Some(warning) = segment::sort_out_overlaps(ranges) {
             streams.warn(warning);
         }
     }
+}
+
+/// The stacks that threads name.
+fn stacks(streams: &Streams<'_>) -> impl Iterator<Item = Segment> {
+    let threads: Vec<MINIDUMP_THREAD> =
+        streams.list(MINIDUMP_STREAM_TYPE::ThreadListStream, super::threads::MAX_THREADS);
+    let stacks = threads.into_iter().map(|thread| thread.stack).filter(|stack| stack.memory.rva != 0);
+    stacks.map(|stack| described(&stack)).filter(|stack| stack.memory_size > 0)
 }

@@ -2,17 +2,23 @@
 //! on Windows, Linux and macOS.
 
 mod contents;
+mod debugger;
 mod directory;
 mod exception;
 mod facts;
 mod memory;
 mod modules;
 mod protection;
+mod references;
 mod system;
 mod threads;
+mod write;
 
+pub(super) use debugger::pages as pages_for_debuggers;
 pub(super) use directory::is_minidump;
+pub(super) use write::write;
 
+use super::REDACTED;
 use super::address_space::{self, Mapping};
 use super::error::OpenProblem;
 use super::module_file::NO_FILE;
@@ -64,6 +70,9 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     let contents = contents::read(&streams, system.os, &segments);
     let (comments, unloaded_modules) = (facts::comments(&streams), facts::unloaded_modules(&streams));
     let (handles, assertion) = (facts::handles(&streams), facts::assertion(&streams));
+    if streams.marker().is_some_and(|marker| marker.redacted) {
+        streams.warn(REDACTED);
+    }
     let problems = streams.take_problems();
     let process = ProcessInfo {
         os: system.os,

@@ -6,11 +6,8 @@ use crate::dump::segment::Segment;
 use crate::memory::{
     Backing, FaultCause, Memory, PAGE_SIZE, Range, RecordingMemory, Region, Regions, Touched,
 };
-use crate::process::Module;
+use crate::process::{Module, pe};
 use minidump::format::{MINIDUMP_MEMORY_INFO, MINIDUMP_STREAM_TYPE, MemoryProtection, MemoryState};
-use object::LittleEndian as LE;
-use object::pe::{self, ImageNtHeaders64};
-use object::read::pe::ImageNtHeaders;
 
 /// How many regions are read; a process of Windows has some thousands.
 const MAX_REGIONS: usize = 1 << 20;
@@ -84,34 +81,15 @@ fn by_regions(streams: &Streams<'_>) -> Vec<Protected> {
 
 /// By the section table of an image, as far as its headers are in the dump.
 fn sections(memory: &dyn Memory, module: &Module) -> Vec<Protected> {
-    let mut headers = vec![0; PAGE_SIZE as usize];
-    if memory.read(module.base, &mut headers).is_err() {
-        return Vec::new();
-    }
-    let Ok(dos) = pe::ImageDosHeader::parse(&*headers) else { return Vec::new() };
-    let mut offset = dos.nt_headers_offset().into();
-    let Ok((nt, _)) = ImageNtHeaders64::parse(&*headers, &mut offset) else { return Vec::new() };
-    let Ok(sections) = nt.sections(&*headers, offset) else { return Vec::new() };
-    let sections = sections.iter().filter_map(|section| {
-        let start = module.base.0.checked_add(section.virtual_address.get(LE).into())?;
-        let size = u64::from(section.virtual_size.get(LE)).checked_next_multiple_of(PAGE_SIZE)?;
-        let end = start.checked_add(size)?.min(module.end.0);
-        let characteristics = section.characteristics.get(LE);
-        let has = |flag: pe::SectionFlags| characteristics.0 & flag.0 != 0;
-        (start < end).then_some(Protected {
-            start,
-            end,
-            writable: has(pe::IMAGE_SCN_MEM_WRITE),
-            executable: has(pe::IMAGE_SCN_MEM_EXECUTE),
-        })
-    });
-    let header = Protected {
-        start: module.base.0,
-        end: module.base.0.saturating_add(PAGE_SIZE).min(module.end.0),
-        writable: false,
-        executable: false,
+    let Ok(image) = pe::Image::read(memory, module.base) else { return Vec::new() };
+    let protected = |start: Address, size: u64, writable, executable| {
+        let end = start.0.checked_add(size)?.checked_next_multiple_of(PAGE_SIZE)?.min(module.end.0);
+        (start.0 < end).then_some(Protected { start: start.0, end, writable, executable })
     };
-    std::iter::once(header).chain(sections).collect()
+    let sections = image.sections().map(|section| section.range);
+    let sections =
+        sections.filter_map(|range| protected(range.start, range.size, range.writable, range.executable));
+    protected(module.base, PAGE_SIZE, false, false).into_iter().chain(sections).collect()
 }
 
 /// Cuts `ranges` where parts begin and end, both ascending. What lies in no part stays as it is.
