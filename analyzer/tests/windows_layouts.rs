@@ -195,26 +195,27 @@ struct Image {
 }
 
 impl Image {
-    fn read(path: &Path) -> Self {
-        let contents = std::fs::read(path).unwrap();
-        let file = object::File::parse(&*contents).unwrap();
+    fn read(path: &Path) -> Result<Self, Failed> {
+        let contents = std::fs::read(path)?;
+        let file = object::File::parse(&*contents)?;
         let base = file.relative_address_base();
-        let end = file.sections().map(|section| section.address() + section.size()).max().unwrap();
-        let mut bytes = vec![0; (end - base) as usize];
+        let end = file.sections().map(|section| section.address() + section.size()).max();
+        let mut bytes = vec![0; end.unwrap_or(base).saturating_sub(base) as usize];
         for section in file.sections() {
-            let start = (section.address() - base) as usize;
-            let data = section.data().unwrap();
-            bytes[start..start + data.len()].copy_from_slice(data);
+            let (start, data) = ((section.address() - base) as usize, section.data()?);
+            let place = bytes.get_mut(start..).and_then(|place| place.get_mut(..data.len()));
+            place.ok_or("a section outside of the image")?.copy_from_slice(data);
         }
         let mut exports = HashMap::new();
-        for export in file.exports().unwrap().flatten() {
+        for export in file.exports()?.flatten() {
             if let (NameOrOrdinal::Name(name), ExportTarget::Address { address }) =
                 (export.name(), export.target())
             {
                 exports.insert(name.to_vec(), Address(address));
             }
         }
-        Image { name: path.file_name().unwrap().display().to_string(), exports, base, bytes }
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        Ok(Image { name, exports, base, bytes })
     }
 
     fn memory(&self) -> Regions<'_> {
@@ -237,10 +238,10 @@ impl Image {
             }
             start += text.len() as u64 + 1;
         }
-        let words = self.bytes.chunks_exact(8).enumerate();
+        let words = self.bytes.as_chunks().0.iter().enumerate();
         words
             .filter_map(|(index, word)| {
-                let (name, instance) = strings.get(&u64::from_le_bytes(word.try_into().unwrap()))?;
+                let (name, instance) = strings.get(&u64::from_le_bytes(*word))?;
                 Some((Address(self.base + 8 * index as u64), *name, *instance))
             })
             .collect()
@@ -270,7 +271,7 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
     let Some(build) = children(&builds).into_iter().find(|build| build.join(library).is_file()) else {
         return Ok(Completion::ignored_with("no such build for Windows is here"));
     };
-    let python = Image::read(&build.join(library));
+    let python = Image::read(&build.join(library))?;
     let mut outcome = Outcome::default();
 
     let regions = python.memory();
@@ -299,7 +300,7 @@ fn agrees(name: &str, library: &str) -> Result<Completion, Failed> {
     for path in children(&build.join("DLLs")) {
         let file = path.file_name().unwrap_or_default().display().to_string();
         if file.ends_with(kind) && (layout.free_threaded || !file.contains("t-win")) {
-            compare_named(&layout, &Image::read(&path), &mut outcome)?;
+            compare_named(&layout, &Image::read(&path)?, &mut outcome)?;
         }
     }
     if layout.python >= (3, 12) {

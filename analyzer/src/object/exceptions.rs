@@ -234,7 +234,7 @@ impl Inspector<'_> {
         let file = part(layout.filename)?;
         let other = if layout.filename2.exists() { part(layout.filename2)? } else { Address::NULL };
         let system = if layout.winerror.exists() { part(layout.winerror)? } else { Address::NULL };
-        let mut message = if !(system.is_null() || file.is_null() && reason.is_null()) {
+        let mut message = if !system.is_null() && (!file.is_null() || !reason.is_null()) {
             format!("[WinError {}] {}", text(system)?, text(reason)?)
         } else if !file.is_null() || !number.is_null() && !reason.is_null() {
             format!("[Errno {}] {}", text(number)?, text(reason)?)

@@ -9,7 +9,8 @@ use crate::addr::Address;
 impl Dtype {
     /// `dtype_is_implied`, numpy/core/arrayprint.py: `bool_`, `int_`, `float64` and `complex128` need no mention.
     pub(super) fn is_implied(&self, style: &Style) -> bool {
-        (matches!(self.number, 0 | 12 | 15) || self.number == style.int_number) && !(style.shows_byte_order && self.swapped)
+        (matches!(self.number, 0 | 12 | 15) || self.number == style.int_number)
+            && !(style.shows_byte_order && self.swapped)
     }
 
     fn stem(&self) -> &'static str {
