@@ -2,6 +2,7 @@
 
 mod aarch64;
 mod files;
+mod minidump;
 mod smaller;
 
 use super::synthetic::{Core, EXECUTE, READ, WRITE};
