@@ -21,7 +21,7 @@ fn recorded() -> Vec<PathBuf> {
     };
     let variants = below(&root).into_iter().flat_map(|python| below(&python));
     let mut folders: Vec<_> = variants
-        .filter(|variant| variant.ends_with("kernel"))
+        .filter(|variant| variant.ends_with("kernel") || variant.ends_with("crash"))
         .flat_map(|variant| below(&variant))
         .filter(|folder| folder.join("meta.json").exists())
         .collect();
@@ -55,7 +55,8 @@ fn every_tracked_object_that_a_program_had_is_found() {
             continue;
         }
         cores += 1;
-        let dump = Dump::open(&folder.join("core"), FileSearch::default()).unwrap();
+        let core = ["core", "core.dmp.zst"].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+        let dump = Dump::open(&core.unwrap(), FileSearch::default()).unwrap();
         let memory = dump.memory();
         let found = pycore::runtime::locate(&dump, &memory, &LayoutRegistry::new()).unwrap();
         let inspector = Inspector::new(&memory as &dyn Memory, &found[0].layout);

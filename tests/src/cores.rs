@@ -18,18 +18,22 @@ pub struct RecordedCore {
     pub arguments: Vec<String>,
 }
 
-/// `meta.json`, as `scripts/record-fixtures` writes it.
+/// `meta.json`, as `scripts/record-fixtures` and `scripts/record-minidumps` write it.
 #[derive(Deserialize)]
 struct Meta {
     arguments: Vec<String>,
 }
+
+/// What a recorded dump may be called.
+const DUMPS: [&str; 3] = ["core", "core.dmp", "core.dmp.zst"];
 
 /// `fixtures`.
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("fixtures")
 }
 
-/// The cores that `scripts/record-fixtures` made on this machine, by interpreter, variant and program.
+/// The cores that `scripts/record-fixtures` and its like made on this machine, and the minidumps of full memory of
+/// `scripts/record-minidumps`, by interpreter, variant and program.
 pub fn recorded() -> Vec<RecordedCore> {
     let root = fixtures().join(".work/cores");
     let mut found = Vec::new();
@@ -39,11 +43,13 @@ pub fn recorded() -> Vec<RecordedCore> {
                 let folder = root.join(&python).join(&variant).join(&program);
                 // Written last: without it the core is not whole.
                 let meta = std::fs::read(folder.join("meta.json")).ok();
-                if let Some(meta) = meta.and_then(|text| serde_json::from_slice::<Meta>(&text).ok()) {
+                let core = DUMPS.iter().map(|name| folder.join(name)).find(|path| path.exists());
+                let meta = meta.and_then(|text| serde_json::from_slice::<Meta>(&text).ok());
+                if let (Some(core), Some(meta)) = (core, meta) {
                     found.push(RecordedCore {
                         name: format!("{python}/{variant}/{program}"),
                         python: python.clone(),
-                        core: folder.join("core"),
+                        core,
                         truth: folder.join("truth.json"),
                         arguments: meta.arguments,
                     });
