@@ -42,6 +42,11 @@ pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
     places_of(memory, ids.into_iter().map(|id| id.0).collect())
 }
 
+/// Whether [`places`] need no memory to be passed over.
+pub(super) fn is_cheap(dump: &Dump) -> bool {
+    dump.process().os == OperatingSystem::Windows
+}
+
 /// Places that hold the id of a native thread near what the thread's own slots lead to. Ids of Windows are small numbers
 /// of 32 bits, which are everywhere; but each thread has its thread state in a slot (`autoTSSkey` of the runtime, up to
 /// 3.6 `autoTLSkey`, Python/pystate.c).
