@@ -6,6 +6,7 @@ use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progres
 use crate::layout::{Abi, LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
+use crate::process::windows::Parameters;
 use crate::process::{OperatingSystem, PdbId, PeIdentity, ProcessInfo};
 use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
@@ -392,9 +393,19 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
     });
     let modules = modules.collect();
     warnings.extend(dump.file_warnings());
+    let parameters = match process.os {
+        OperatingSystem::Windows => Parameters::find(&memory, &process.threads),
+        OperatingSystem::Linux | OperatingSystem::MacOs => None,
+    };
+    let mut environment = parameters.as_ref().and_then(Parameters::environment);
+    if let Some(environment) = &mut environment {
+        redact::redact_variables(environment);
+    }
     Ok(Info {
         source: dump.source(),
         process: process_of(process),
+        current_directory: parameters.as_ref().and_then(Parameters::current_directory),
+        environment,
         python,
         other_pythons: pythons.into(),
         threads,

@@ -55,7 +55,8 @@ fn every_tracked_object_that_a_program_had_is_found() {
             continue;
         }
         cores += 1;
-        let core = ["core", "core.dmp.zst"].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+        let core =
+            ["core", "core.dmp.zst"].map(|name| folder.join(name)).into_iter().find(|path| path.exists());
         let dump = Dump::open(&core.unwrap(), FileSearch::default()).unwrap();
         let memory = dump.memory();
         let found = pycore::runtime::locate(&dump, &memory, &LayoutRegistry::new()).unwrap();

@@ -157,6 +157,12 @@ pub(super) fn find(
             Err(_) => {}
         }
     }
+    let on_windows = std::str::from_utf8(target_path).is_ok_and(is_windows_path);
+    if on_windows && tried.is_empty() && !search.none {
+        let path = PathBuf::from(OsStr::from_bytes(target_path));
+        let reason = "not a path of this machine; name the file with --lib-path, or its root with --sysroot";
+        tried.push(Tried { path, reason: reason.to_owned() });
+    }
     ModuleFile::NotFound { tried }
 }
 

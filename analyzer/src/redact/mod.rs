@@ -26,6 +26,13 @@ const SHORTEST_KEY: usize = 16;
 /// The most characters of secrets that are looked for elsewhere, all together.
 const MAX_NEEDLES: usize = 1 << 20;
 
+/// Hides the secrets among the variables of an environment, each `NAME=value`.
+pub(crate) fn redact_variables(variables: &mut [String]) {
+    for variable in variables {
+        hide(variable, Kind::Plain, None);
+    }
+}
+
 /// Hides the secrets of a report; types and addresses stay.
 pub(crate) fn redact(report: &mut Report) {
     let secrets = Secrets::of(std::slice::from_mut(report));

@@ -16,6 +16,9 @@ pub fn info_text(info: &Info, out: impl Write, options: TextOptions) -> io::Resu
     let mut p = Printer::new(out, options.colour);
     source(&mut p, &info.source)?;
     process(&mut p, &info.process)?;
+    if let Some(directory) = &info.current_directory {
+        field(&mut p, "Folder", directory)?;
+    }
     if info.python.is_none() {
         field(&mut p, "Python", "none found")?;
     }
@@ -33,6 +36,7 @@ pub fn info_text(info: &Info, out: impl Write, options: TextOptions) -> io::Resu
     threads(&mut p, info)?;
     modules(&mut p, info)?;
     unloaded(&mut p, info)?;
+    environment(&mut p, info)?;
     warnings(&mut p, &info.warnings)?;
     p.flush()
 }
@@ -110,6 +114,15 @@ fn unloaded<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
     Ok(())
 }
 
+fn environment<W: Write>(p: &mut Printer<W>, info: &Info) -> io::Result<()> {
+    let Some(variables) = &info.environment else { return Ok(()) };
+    heading(p, &format!("Environment ({})", variables.len()))?;
+    for variable in variables {
+        writeln!(p, "  {}", line(variable))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +149,8 @@ mod tests {
         let info = Info {
             source: report.source,
             process: report.process,
+            current_directory: Some(r"C:\work\".to_owned()),
+            environment: Some(vec!["PATH=C:\\\u{1b}".to_owned()]),
             python: report.python,
             other_pythons: Vec::new(),
             threads: vec![
@@ -173,6 +188,7 @@ Core     core.4711 (ELF core, x86_64, 52.0 MiB)
 Process  4711: python3 app.py --name 'a b'
 Program  /usr/bin/python3.11
 Signal   SIGSEGV (SEGV_MAPERR) at address 0x10
+Folder   C:\\work\\
 Python   3.11.7, found by symbol (_PyRuntime in libpython3.11.so.1.0), layout cpython-3.11-x86_64
 
 Evidence
@@ -187,6 +203,9 @@ Modules (2)
     build id abcd, file /sysroot/usr/bin/python3.11
   0x4000-0x5000 /opt/\\x1bx.so
     build id unknown, not found: no such file
+
+Environment (1)
+  PATH=C:\\\\x1b
 
 Warning: the file ends early
 "

@@ -12,6 +12,12 @@ pub struct Info {
     pub source: Source,
     /// What the operating system knew of the process.
     pub process: Process,
+    /// The directory that the process was in, where its own memory tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_directory: Option<String>,
+    /// The variables of its environment, each `NAME=value`, where its own memory tells. Secrets are hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Vec<String>>,
     /// The interpreter, where one was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub python: Option<Python>,

@@ -100,7 +100,11 @@ pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Re
     if search.found.is_empty() {
         search.try_all(locate::by_symbol_and_file(dump, memory));
     }
-    if search.found.is_empty() || locate::has_mute_library(dump, memory, &search.places_of_runtimes()) {
+    let may_have_more = || {
+        locate::has_mute_library(dump, memory, &search.places_of_runtimes())
+            || search::is_cheap(dump) && search.has_strays(&whole)
+    };
+    if search.found.is_empty() || may_have_more() {
         search.by_threads(&whole);
     }
     search.complete(&whole);
@@ -208,6 +212,12 @@ impl Search<'_> {
             found.retain(|roots| search::leads_to_code(inspector, roots));
             found
         });
+    }
+
+    /// Whether a thread may have a thread state that is not among those found so far.
+    fn has_strays(&self, whole: &dyn Memory) -> bool {
+        let is_known = |place| self.found.iter().any(|runtime| runtime.fit.threads.contains(place));
+        search::places(self.dump, whole).iter().any(|place| !is_known(place))
     }
 
     /// Where `_PyRuntime` lies in those found so far.

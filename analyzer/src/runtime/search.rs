@@ -22,6 +22,8 @@ const MAX_PLACES: usize = 1 << 20;
 const MAX_SHAPED: u64 = 1 << 30;
 /// How far behind its start a `PyThreadState` has its `thread_id` at most, in bytes, a multiple of 4.
 const LARGEST_STATE: usize = 512;
+/// The most values in slots of threads that are looked at; a thread has a dozen.
+const MAX_VALUES: usize = 1 << 18;
 /// The most native threads that are looked for: one thread state leads to all of its interpreter.
 const MAX_THREADS: usize = 1 << 16;
 
@@ -42,13 +44,21 @@ pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
     places_of(memory, ids.into_iter().map(|id| id.0).collect())
 }
 
+/// Whether [`places`] need no memory to be passed over.
+pub(super) fn is_cheap(dump: &Dump) -> bool {
+    dump.process().os == OperatingSystem::Windows
+}
+
 /// Places that hold the id of a native thread near what the thread's own slots lead to. Ids of Windows are small numbers
 /// of 32 bits, which are everywhere; but each thread has its thread state in a slot (`autoTSSkey` of the runtime, up to
 /// 3.6 `autoTLSkey`, Python/pystate.c).
 fn places_by_slots(process: &ProcessInfo, memory: &dyn Memory) -> Vec<Address> {
     let mut places = Vec::new();
+    let mut left = MAX_VALUES;
     for thread in process.threads.iter().take(MAX_THREADS) {
-        for value in windows::tls_values(memory, thread) {
+        let values = windows::tls_values(memory, thread);
+        for value in values.into_iter().take(left) {
+            left -= 1;
             let mut bytes = [0; LARGEST_STATE];
             if memory.read(value, &mut bytes).is_err() {
                 continue;

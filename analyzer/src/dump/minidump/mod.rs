@@ -25,7 +25,8 @@ use super::module_file::NO_FILE;
 use super::origin::rfc3339;
 use super::segment::Segment;
 use crate::memory::{RecordingMemory, Touched};
-use crate::process::{Module, OperatingSystem, ProcessInfo, windows};
+use crate::process::windows::Parameters;
+use crate::process::{Module, OperatingSystem, ProcessInfo};
 use crate::report::DumpContents;
 
 /// What a minidump says, without its memory's bytes.
@@ -57,15 +58,15 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     let ranges = memory::ranges(&streams);
     let (segments, mut touched) = protection::apply(&streams, ranges, &modules);
     let mut threads = threads::read(&streams, &system);
-    let started_with = if system.os == OperatingSystem::Windows {
+    let (mut image_path, mut command_line) = (None, None);
+    if system.os == OperatingSystem::Windows {
         let memory = address_space::lay_out(&segments, &[], &[], data, |_| &NO_FILE);
         let memory = RecordingMemory::new(&memory);
-        let started_with = windows::parameters(&memory, &threads).unwrap_or_default();
+        if let Some(parameters) = Parameters::find(&memory, &threads) {
+            (image_path, command_line) = (parameters.image_path(), parameters.command_line());
+        }
         touched.join(&memory.touched());
-        started_with
-    } else {
-        windows::Parameters::default()
-    };
+    }
     let ended = exception::read(&streams, &system, &modules, &mut threads);
     let contents = contents::read(&streams, system.os, &segments);
     let (comments, unloaded_modules) = (facts::comments(&streams), facts::unloaded_modules(&streams));
@@ -81,8 +82,8 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
             .first()
             .map(|main| main.path.clone())
             .filter(|path| !path.is_empty())
-            .or(started_with.image_path),
-        command_line: started_with.command_line,
+            .or(image_path),
+        command_line,
         signal: ended.signal,
         exception: ended.exception,
         crashed_tid: ended.tid,

@@ -33,37 +33,72 @@ const COMMAND_LINE: u64 = 0x70;
 const ENVIRONMENT: u64 = 0x80;
 /// How many threads are asked for their process.
 const MAX_ASKED: usize = 64;
-/// The largest environment that is read, in bytes.
+/// The longest environment that is read, in units of UTF-16.
 const MAX_ENVIRONMENT: usize = 1 << 20;
 
-/// What a process was started with, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parameters {
-    /// The path of the main program.
-    pub(crate) image_path: Option<String>,
-    /// The arguments, the program's name first.
-    pub(crate) command_line: Option<Vec<String>>,
-    /// The directory that it is in.
-    pub(crate) current_directory: Option<String>,
-    /// The variables of its environment, each `NAME=value`.
-    pub(crate) environment: Option<Vec<String>>,
+/// `RTL_USER_PROCESS_PARAMETERS`: what a process was started with. What is not in the dump is absent.
+pub(crate) struct Parameters<'m> {
+    memory: &'m dyn Memory,
+    at: Address,
 }
 
-/// What the process was started with, where its own memory tells.
-pub(crate) fn parameters(memory: &dyn Memory, threads: &[NativeThread]) -> Option<Parameters> {
-    let mut blocks = threads.iter().take(MAX_ASKED).filter_map(|thread| teb(memory, thread));
-    let peb = blocks.find_map(|teb| memory.pointer(teb.add(TEB_PEB)).ok().filter(|peb| !peb.is_null()))?;
-    let parameters = memory.pointer(peb.add(PEB_PARAMETERS)).ok().filter(|at| !at.is_null())?;
-    if memory.u32(parameters.add(FLAGS)).ok()? & NORMALIZED == 0 {
-        return None;
+impl<'m> Parameters<'m> {
+    /// Finds them by way of a thread.
+    pub(crate) fn find(memory: &'m dyn Memory, threads: &[NativeThread]) -> Option<Self> {
+        let blocks = threads.iter().take(MAX_ASKED).filter_map(|thread| teb(memory, thread));
+        let mut blocks = blocks.filter_map(|teb| memory.pointer(teb.add(TEB_PEB)).ok());
+        let peb = blocks.find(|peb| !peb.is_null())?;
+        let at = memory.pointer(peb.add(PEB_PARAMETERS)).ok().filter(|at| !at.is_null())?;
+        let has_addresses = memory.u32(at.add(FLAGS)).ok()? & NORMALIZED != 0;
+        has_addresses.then_some(Parameters { memory, at })
     }
-    let string = |at| string(memory, parameters.add(at)).filter(|string| !string.is_empty());
-    Some(Parameters {
-        image_path: string(IMAGE_PATH),
-        command_line: string(COMMAND_LINE).map(|line| split(&line)),
-        current_directory: string(CURRENT_DIRECTORY),
-        environment: environment(memory, parameters),
-    })
+
+    /// The path of the main program.
+    pub(crate) fn image_path(&self) -> Option<String> {
+        self.string(IMAGE_PATH)
+    }
+
+    /// The arguments, the program's name first.
+    pub(crate) fn command_line(&self) -> Option<Vec<String>> {
+        self.string(COMMAND_LINE).map(|line| split(&line))
+    }
+
+    /// The directory that the process is in.
+    pub(crate) fn current_directory(&self) -> Option<String> {
+        self.string(CURRENT_DIRECTORY)
+    }
+
+    /// The variables of the environment, each `NAME=value`.
+    pub(crate) fn environment(&self) -> Option<Vec<String>> {
+        const CHUNK: usize = 512;
+        let start = self.memory.pointer(self.at.add(ENVIRONMENT)).ok().filter(|start| !start.is_null())?;
+        let mut units: Vec<u16> = Vec::new();
+        let mut ended = false;
+        while !ended && units.len() < MAX_ENVIRONMENT {
+            let mut chunk = [0; CHUNK];
+            let at = start.element(units.len() as u64, 2);
+            let mut size = CHUNK;
+            if let Err(fault) = self.memory.read(at, &mut chunk) {
+                size = fault.at.0.wrapping_sub(at.0).min(CHUNK as u64) as usize & !1;
+                self.memory.read(at, chunk.get_mut(..size)?).ok()?;
+            }
+            let from = units.len().saturating_sub(1);
+            let read = chunk.get(..size)?.as_chunks::<2>().0;
+            units.extend(read.iter().map(|unit| u16::from_le_bytes(*unit)));
+            ended = size < CHUNK || units.get(from..)?.windows(2).any(|pair| pair == [0, 0]);
+        }
+        let strings = units.split(|&unit| unit == 0).take_while(|string| !string.is_empty());
+        (!units.is_empty()).then(|| strings.map(String::from_utf16_lossy).collect())
+    }
+
+    /// The `UNICODE_STRING` at this offset, unless it is empty.
+    fn string(&self, offset: u64) -> Option<String> {
+        let at = self.at.add(offset);
+        let size = self.memory.u16(at).ok()?;
+        let bytes = self.memory.bytes(self.memory.pointer(at.add(8)).ok()?, size.into()).ok()?;
+        let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+        (!units.is_empty()).then(|| String::from_utf16_lossy(&units))
+    }
 }
 
 /// What threads keep in slots of their own (`TlsSetValue`), where it may be an address.
@@ -83,42 +118,6 @@ fn teb(memory: &dyn Memory, thread: &NativeThread) -> Option<Address> {
     let is_its_own =
         memory.pointer(teb.add(TEB_SELF)) == Ok(teb) && memory.u32(teb.add(TEB_THREAD)) == Ok(thread.tid);
     is_its_own.then_some(teb)
-}
-
-/// A `UNICODE_STRING`.
-fn string(memory: &dyn Memory, at: Address) -> Option<String> {
-    let size = memory.u16(at).ok()?;
-    let text = memory.pointer(at.add(8)).ok()?;
-    Some(utf16(&memory.bytes(text, size.into()).ok()?))
-}
-
-/// Strings in UTF-16 that end with a NUL each, and all of them with one more.
-fn environment(memory: &dyn Memory, parameters: Address) -> Option<Vec<String>> {
-    const CHUNK: usize = 512;
-    let start = memory.pointer(parameters.add(ENVIRONMENT)).ok().filter(|start| !start.is_null())?;
-    let mut bytes = Vec::new();
-    let mut units = Vec::new();
-    while bytes.len() < MAX_ENVIRONMENT {
-        let mut chunk = [0; CHUNK];
-        let at = start.add(bytes.len() as u64);
-        let mut size = CHUNK;
-        if let Err(fault) = memory.read(at, &mut chunk) {
-            size = fault.at.0.wrapping_sub(at.0).min(CHUNK as u64) as usize & !1;
-            memory.read(at, chunk.get_mut(..size)?).ok()?;
-        }
-        bytes.extend(chunk.get(..size)?);
-        units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-        if size < CHUNK || units.windows(2).any(|pair| pair == [0, 0]) {
-            break;
-        }
-    }
-    let strings = units.split(|&unit| unit == 0).take_while(|string| !string.is_empty());
-    (!units.is_empty()).then(|| strings.map(String::from_utf16_lossy).collect())
-}
-
-fn utf16(bytes: &[u8]) -> String {
-    let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-    String::from_utf16_lossy(&units)
 }
 
 #[cfg(test)]
@@ -167,28 +166,35 @@ mod tests {
         Regions::new(vec![Region { range, backing: Backing::Bytes(bytes, FaultCause::NotDumped) }])
     }
 
+    fn found(bytes: &[u8], threads: &[NativeThread]) -> Option<[Option<String>; 4]> {
+        let memory = memory(bytes);
+        let found = Parameters::find(&memory, threads)?;
+        let joined = |list: Option<Vec<String>>| list.map(|list| list.join("|"));
+        Some([
+            found.image_path(),
+            joined(found.command_line()),
+            found.current_directory(),
+            joined(found.environment()),
+        ])
+    }
+
     #[test]
     fn a_process_knows_what_it_was_started_with() {
-        let found = parameters(&memory(&bytes()), &[NativeThread::default(), thread()]).unwrap();
-        let expected = Parameters {
-            image_path: Some(r"C:\Python\python.exe".to_owned()),
-            command_line: Some([r"C:\Python\python.exe", "a b", "ü"].map(str::to_owned).to_vec()),
-            current_directory: Some(r"C:\work\".to_owned()),
-            environment: Some([r"=C:=C:\", "A=1", r"PATH=C:\"].map(str::to_owned).to_vec()),
-        };
-        assert_eq!(found, expected);
+        let expected =
+            [r"C:\Python\python.exe", r"C:\Python\python.exe|a b|ü", r"C:\work\", r"=C:=C:\|A=1|PATH=C:\"];
+        let found = found(&bytes(), &[NativeThread::default(), thread()]);
+        assert_eq!(found, Some(expected.map(|text| Some(text.to_owned()))));
     }
 
     #[test]
     fn what_is_missing_is_absent() {
         let bytes = bytes();
-        assert_eq!(parameters(&memory(&bytes[..0x5000]), &[thread()]), None);
-        let partly = parameters(&memory(&bytes[..0x6100]), &[thread()]).unwrap();
-        assert_eq!((partly.image_path, partly.environment), (None, None));
-        assert_eq!(partly.current_directory.as_deref(), Some(r"C:\work\"));
+        assert_eq!(found(&bytes[..0x5000], &[thread()]), None);
+        let partly = found(&bytes[..0x6100], &[thread()]);
+        assert_eq!(partly, Some([None, None, Some(r"C:\work\".to_owned()), None]));
         let other = NativeThread { tid: 8, ..thread() };
-        assert_eq!(parameters(&memory(&bytes), &[other]), None, "the block of another thread");
-        assert_eq!(parameters(&memory(&bytes), &[]), None);
+        assert_eq!(found(&bytes, &[other]), None, "the block of another thread");
+        assert_eq!(found(&bytes, &[]), None);
     }
 
     #[test]
@@ -204,7 +210,7 @@ mod tests {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut bytes = whole.clone();
                 bytes[at as usize] = value;
-                let _ = parameters(&memory(&bytes), &[thread()]);
+                let _ = found(&bytes, &[thread()]);
             }
         }
     }
