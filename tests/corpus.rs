@@ -54,7 +54,8 @@ fn check_manifest() -> Result<(), Failed> {
         minors.extend(version.rsplit_once('.').map(|(minor, _)| minor.to_owned()));
         named.insert(file.to_owned());
     }
-    let present: BTreeSet<String> = corpus().iter().map(|core| format!("{}.core.zst", core.name)).collect();
+    let file_name = |core: &RecordedCore| core.core.file_name()?.to_str().map(str::to_owned);
+    let present: BTreeSet<String> = corpus().iter().filter_map(file_name).collect();
     if named != present {
         return Err(format!("the manifest names {named:?}, there are {present:?}").into());
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The columns of the table, by what the names of cores and layout tables say of them.
-const COLUMNS: [&str; 4] = ["", "t", "d", "aarch64"];
+const COLUMNS: [&str; 6] = ["", "t", "d", "aarch64", "windows", "windows-t"];
 
 /// What the table says, by version and column.
 fn table() -> BTreeMap<(String, &'static str), String> {
@@ -29,7 +29,12 @@ fn cell_of(core: &str) -> (String, &'static str) {
     let digits = release.trim_end_matches(char::is_alphabetic);
     let version = digits.rsplit_once('.').unwrap().0.to_owned();
     let flag = &release[digits.len()..];
-    let column = if core.contains("-aarch64-") { "aarch64" } else { flag };
+    let column = match flag {
+        _ if core.contains("-aarch64-") => "aarch64",
+        "t" if core.contains("-windows-") => "windows-t",
+        _ if core.contains("-windows-") => "windows",
+        _ => flag,
+    };
     (version, COLUMNS.into_iter().find(|known| *known == column).unwrap())
 }
 
@@ -48,8 +53,9 @@ fn every_version_of_the_readme_has_a_layout_table() {
     let table = table();
     assert_eq!(table.len(), 11 * COLUMNS.len());
     for ((version, column), word) in table {
-        let flag = if column == "t" { "t" } else { "" };
-        let name = format!("cpython-{version}{flag}-lp64");
+        let flag = if column.ends_with('t') { "t" } else { "" };
+        let model = if column.starts_with("windows") { "llp64" } else { "lp64" };
+        let name = format!("cpython-{version}{flag}-{model}");
         assert!(word == "-" || names.contains(name.as_str()), "{name} for {version} {column}: {word}");
         assert!(["-", "yes", "full", "layout"].contains(&word.as_str()), "{word}");
     }

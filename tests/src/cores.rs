@@ -22,6 +22,9 @@ pub struct RecordedCore {
 #[derive(Deserialize)]
 struct Meta {
     arguments: Vec<String>,
+    /// Whether the dump has too little memory for all of the truth.
+    #[serde(default)]
+    part: bool,
 }
 
 /// What a recorded dump may be called.
@@ -35,6 +38,15 @@ pub fn fixtures() -> PathBuf {
 /// The cores that `scripts/record-fixtures` and its like made on this machine, and the minidumps of full memory of
 /// `scripts/record-minidumps`, by interpreter, variant and program.
 pub fn recorded() -> Vec<RecordedCore> {
+    recorded_with(false)
+}
+
+/// The minidumps of `scripts/record-minidumps` that have only a small part of the memory.
+pub fn recorded_in_part() -> Vec<RecordedCore> {
+    recorded_with(true)
+}
+
+fn recorded_with(part: bool) -> Vec<RecordedCore> {
     let root = fixtures().join(".work/cores");
     let mut found = Vec::new();
     for python in entries(&root) {
@@ -45,7 +57,7 @@ pub fn recorded() -> Vec<RecordedCore> {
                 let meta = std::fs::read(folder.join("meta.json")).ok();
                 let core = DUMPS.iter().map(|name| folder.join(name)).find(|path| path.exists());
                 let meta = meta.and_then(|text| serde_json::from_slice::<Meta>(&text).ok());
-                if let (Some(core), Some(meta)) = (core, meta) {
+                if let (Some(core), Some(meta)) = (core, meta.filter(|meta| meta.part == part)) {
                     found.push(RecordedCore {
                         name: format!("{python}/{variant}/{program}"),
                         python: python.clone(),
@@ -60,16 +72,17 @@ pub fn recorded() -> Vec<RecordedCore> {
     found
 }
 
-/// The compressed cores that the repository holds: `fixtures/corpus/PYTHON-PROGRAM.core.zst`.
+/// The compressed cores and minidumps that the repository holds: `fixtures/corpus/PYTHON-PROGRAM.core.zst` or `.dmp.zst`.
 pub fn corpus() -> Vec<RecordedCore> {
     let root = fixtures().join("corpus");
     let names = entries(&root);
-    let stems = names.iter().filter_map(|name| name.strip_suffix(".core.zst"));
+    let ends = [".core.zst", ".dmp.zst"];
+    let stems = names.iter().filter_map(|name| Some((name, ends.iter().find_map(|end| name.strip_suffix(end))?)));
     stems
-        .map(|stem| RecordedCore {
+        .map(|(name, stem)| RecordedCore {
             name: stem.to_owned(),
             python: stem.rsplit_once('-').map_or(stem, |(python, _)| python).to_owned(),
-            core: root.join(format!("{stem}.core.zst")),
+            core: root.join(name),
             truth: root.join(format!("{stem}.truth.json")),
             arguments: vec!["--no-files".to_owned()],
         })
