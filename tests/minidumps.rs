@@ -4,13 +4,15 @@ use minidump::format::{MINIDUMP_DIRECTORY, MINIDUMP_HEADER, MINIDUMP_STREAM_TYPE
 use minidump::{
     Minidump, MinidumpException, MinidumpModuleList, MinidumpSystemInfo, MinidumpThreadList, Module as _,
 };
-use pycore_tests::cores::fixtures;
+use pycore_tests::cores::{RecordedCore, recorded};
 use pycore_tests::program::{self, Run};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// At how many places dumps are cut off.
@@ -19,33 +21,44 @@ const CUTS: u64 = 50;
 /// Larger dumps are left out where a test copies them, in bytes.
 const LARGE: u64 = 200 << 20;
 
-/// The dumps of full memory that `scripts/record-minidumps` made, one of each interpreter and variant.
-fn dumps() -> Vec<PathBuf> {
-    let folders = |folder: PathBuf| {
-        let mut found: Vec<_> =
-            fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        found.sort();
-        found
-    };
-    let pythons = folders(fixtures().join(".work/cores"));
-    let windows = pythons.into_iter().filter(|path| path.to_string_lossy().ends_with("-windows"));
-    let variants = windows.flat_map(folders);
-    let first = |variant: PathBuf| {
-        let programs = folders(variant).into_iter();
-        programs
-            .filter(|folder| folder.join("meta.json").exists())
-            .map(|folder| folder.join("core.dmp"))
-            .find(|path| path.exists())
-    };
-    let found: Vec<_> = variants.filter_map(first).collect();
-    if found.is_empty() {
-        eprintln!("skipped: there are no minidumps; scripts/record-minidumps makes them");
-    }
-    found
+/// An unpacked minidump of full memory.
+struct Dump {
+    /// `3.12.10-windows/crash/exceptions`.
+    name: String,
+    file: NamedTempFile,
 }
 
-fn small_dumps() -> Vec<PathBuf> {
-    dumps().into_iter().filter(|path| path.metadata().is_ok_and(|data| data.len() < LARGE)).collect()
+impl Dump {
+    fn unpack(packed: &RecordedCore) -> Dump {
+        let file = NamedTempFile::new().unwrap();
+        let done = Command::new("zstd").arg("-dqc").arg(&packed.core).stdout(file.reopen().unwrap()).status();
+        assert!(done.unwrap().success(), "{}", packed.name);
+        Dump { name: packed.name.clone(), file }
+    }
+
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+/// The dumps that `scripts/record-minidumps` made, one of each interpreter and variant, unpacked one after the other.
+fn dumps() -> impl Iterator<Item = Dump> {
+    let mut seen = BTreeSet::new();
+    let mut chosen = recorded();
+    chosen.retain(|core| {
+        let mut parts = core.name.split('/').skip(1);
+        let is_whole = parts.next().is_some_and(|variant| ["crash", "inside", "outside"].contains(&variant));
+        let first = core.name.rsplit_once('/').is_some_and(|(variant, _)| seen.insert(variant.to_owned()));
+        core.python.ends_with("-windows") && is_whole && first
+    });
+    if chosen.is_empty() {
+        eprintln!("skipped: there are no minidumps; scripts/record-minidumps makes them");
+    }
+    chosen.into_iter().map(|packed| Dump::unpack(&packed))
+}
+
+fn small_dumps() -> impl Iterator<Item = Dump> {
+    dumps().filter(|dump| dump.path().metadata().is_ok_and(|data| data.len() < LARGE))
 }
 
 fn pycore(arguments: &[&str]) -> Run {
@@ -69,10 +82,11 @@ fn hex(value: u64) -> String {
 
 #[test]
 fn the_minidump_crate_sees_the_same_threads_modules_and_exception() {
-    for path in dumps() {
-        let (code, ours) = json("info", &path, &[]);
+    for dump in dumps() {
+        let path = dump.path();
+        let (code, ours) = json("info", path, &[]);
         assert_eq!(code, Some(0));
-        let theirs = Minidump::read_path(&path).unwrap();
+        let theirs = Minidump::read_path(path).unwrap();
         let info = theirs.get_stream::<MinidumpSystemInfo>().unwrap();
         let exception = theirs.get_stream::<MinidumpException<'_>>().ok();
         let crashed = exception.as_ref().map(|exception| exception.get_crashing_thread_id());
@@ -92,7 +106,7 @@ fn the_minidump_crate_sees_the_same_threads_modules_and_exception() {
             let pointer = thread["instruction_pointer"].as_str().map(str::to_owned);
             (thread["tid"].as_u64().unwrap(), (pointer, thread["crashed"] == true))
         });
-        assert_eq!(threads.collect::<BTreeMap<_, _>>(), seen, "{}", path.display());
+        assert_eq!(threads.collect::<BTreeMap<_, _>>(), seen, "{}", dump.name);
 
         let modules = theirs.get_stream::<MinidumpModuleList>().unwrap();
         let seen: BTreeMap<_, _> = modules
@@ -113,7 +127,7 @@ fn the_minidump_crate_sees_the_same_threads_modules_and_exception() {
                 (text(&module["base"]), (text(&module["end"]), text(&module["path"]), timestamp))
             })
             .collect();
-        assert_eq!(ours_by_base, seen, "{}", path.display());
+        assert_eq!(ours_by_base, seen, "{}", dump.name);
 
         let ours = &ours["process"]["exception"];
         let Some(exception) = exception else {
@@ -149,11 +163,12 @@ fn is_part(some: &[String], all: &[String]) -> bool {
 
 #[test]
 fn cut_off_anywhere_it_has_no_frame_that_is_not_there() {
-    for path in small_dumps().into_iter().step_by(4) {
-        let whole = frames(&json("analyze", &path, &[]).1);
+    for dump in small_dumps().step_by(4) {
+        let path = dump.path();
+        let whole = frames(&json("analyze", path, &[]).1);
         assert!(!whole.is_empty());
-        let mut cut = tempfile::NamedTempFile::new().unwrap();
-        let size = std::io::copy(&mut fs::File::open(&path).unwrap(), cut.as_file_mut()).unwrap();
+        let mut cut = NamedTempFile::new().unwrap();
+        let size = std::io::copy(&mut fs::File::open(path).unwrap(), cut.as_file_mut()).unwrap();
         let mut with_frames = 0;
         for place in (0..CUTS).rev() {
             cut.as_file().set_len(size * place / CUTS + place).unwrap();
@@ -168,30 +183,31 @@ fn cut_off_anywhere_it_has_no_frame_that_is_not_there() {
             with_frames += usize::from(found.values().any(|frames| !frames.is_empty()));
             for (thread, frames) in &found {
                 let all = whole.get(thread).map(Vec::as_slice).unwrap_or_default();
-                assert!(is_part(frames, all), "{} cut at {place}: {thread}: {frames:?}", path.display());
+                assert!(is_part(frames, all), "{} cut at {place}: {thread}: {frames:?}", dump.name);
             }
         }
-        println!("{}: {with_frames} of {CUTS} cuts show frames", path.display());
+        println!("{}: {with_frames} of {CUTS} cuts show frames", dump.name);
     }
 }
 
 #[test]
 fn shrunk_it_gives_the_same_report() {
     let folder = tempfile::tempdir().unwrap();
-    for (index, path) in dumps().iter().enumerate() {
+    for (index, dump) in dumps().enumerate() {
+        let path = dump.path();
         let small = folder.path().join(format!("{index}.dmp.zst"));
         let run = pycore(&["shrink", path.to_str().unwrap(), "-o", small.to_str().unwrap(), "--no-files"]);
         assert_eq!(run.status.code(), Some(0), "{}", run.stderr);
-        assert!(small.metadata().unwrap().len() < 2 << 20, "{}", path.display());
+        assert!(small.metadata().unwrap().len() < 2 << 20, "{}", dump.name);
         for options in
             [&[][..], &["--locals", "--tasks"], &["--locals", "--depth", "8", "--max-items", "1000"]]
         {
-            let reports = [path, &small].map(|path| {
+            let reports = [path, small.as_path()].map(|path| {
                 let (code, mut report) = json("analyze", path, options);
                 report.as_object_mut().unwrap().remove("source");
                 (code, report)
             });
-            assert!(reports[0] == reports[1], "{} {options:?}", path.display());
+            assert!(reports[0] == reports[1], "{} {options:?}", dump.name);
         }
     }
 }
@@ -232,9 +248,10 @@ fn with_less_memory(path: &Path, flags: u64, keep: impl Fn(u64, u64) -> Vec<(u64
 
 #[test]
 fn of_stacks_alone_it_says_why_there_is_no_python() {
-    for path in small_dumps() {
-        let (_, whole) = json("info", &path, &[]);
-        let theirs = Minidump::read_path(&path).unwrap();
+    for dump in small_dumps() {
+        let path = dump.path();
+        let (_, whole) = json("info", path, &[]);
+        let theirs = Minidump::read_path(path).unwrap();
         let info = theirs.get_stream::<MinidumpSystemInfo>().unwrap();
         let threads = theirs.get_stream::<MinidumpThreadList<'_>>().unwrap();
         let tops: Vec<u64> = threads
@@ -246,10 +263,10 @@ fn of_stacks_alone_it_says_why_there_is_no_python() {
             let used = tops.iter().filter(|top| (start..end).contains(*top));
             used.min().map(|&top| (top, end)).into_iter().collect()
         };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(&file, with_less_memory(&path, 0, stacks)).unwrap();
+        let file = NamedTempFile::new().unwrap();
+        fs::write(&file, with_less_memory(path, 0, stacks)).unwrap();
         let (code, report) = json("analyze", file.path(), &[]);
-        assert_eq!(code, Some(1), "{}", path.display());
+        assert_eq!(code, Some(1), "{}", dump.name);
         let summary = report["diagnosis"]["summary"].as_str().unwrap();
         for told in
             ["no Python shown", "thread stacks only", "MiniDumpWithFullMemory", "procdump -ma", "DumpType=2"]
@@ -271,8 +288,9 @@ fn of_stacks_alone_it_says_why_there_is_no_python() {
 fn of_writable_memory_all_frames_are_shown() {
     const WRITABLE: u32 = 0x8000_0000;
     const FLAGS: u64 = 0x201;
-    for path in small_dumps() {
-        let theirs = Minidump::read_path(&path).unwrap();
+    for dump in small_dumps() {
+        let path = dump.path();
+        let theirs = Minidump::read_path(path).unwrap();
         let modules = theirs.get_stream::<MinidumpModuleList>().unwrap();
         let memory = theirs.get_memory().unwrap();
         let word = |at: u64| -> Option<u32> { memory.memory_at_address(at)?.get_memory_at_address(at) };
@@ -303,11 +321,11 @@ fn of_writable_memory_all_frames_are_shown() {
                 }
             }
         };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(&file, with_less_memory(&path, FLAGS, writable)).unwrap();
-        let whole = frames(&json("analyze", &path, &[]).1);
+        let file = NamedTempFile::new().unwrap();
+        fs::write(&file, with_less_memory(path, FLAGS, writable)).unwrap();
+        let whole = frames(&json("analyze", path, &[]).1);
         let (code, report) = json("analyze", file.path(), &[]);
-        assert_eq!(code, Some(0), "{}: {}", path.display(), report["diagnosis"]);
-        assert_eq!(frames(&report), whole, "{}", path.display());
+        assert_eq!(code, Some(0), "{}: {}", dump.name, report["diagnosis"]);
+        assert_eq!(frames(&report), whole, "{}", dump.name);
     }
 }
