@@ -104,7 +104,6 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
 /// The tables for the machine and the data model of the dump, the user's own first, whatever they are for.
 fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, TableError> {
     let mut registry = LayoutRegistry::new();
-    // All containers so far are of systems whose `long` has 8 bytes.
     let abi = match dump.process().os {
         OperatingSystem::Windows => Abi::Llp64,
         OperatingSystem::Linux | OperatingSystem::MacOs => Abi::Lp64,

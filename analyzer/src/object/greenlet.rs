@@ -2,7 +2,7 @@
 
 use super::{Inspector, TypeInfo, Unreadable};
 use crate::addr::Address;
-use crate::layout::{Field, LayoutRegistry, PackageLayout};
+use crate::layout::{Abi, Field, LayoutRegistry, PackageLayout};
 use crate::report::GreenletState;
 
 /// How many greenlets are looked at to find the table that fits.
@@ -61,7 +61,8 @@ impl Inspector<'_> {
     pub(crate) fn greenlet_table(&self, greenlets: &[Address]) -> Result<PackageLayout, Unreadable> {
         let mut best: Option<(usize, &PackageLayout)> = None;
         let registry = LayoutRegistry::new();
-        for table in registry.tables_of("greenlet", self.layout.abi) {
+        // Its structs are of pointers alone, so they are the same in every data model.
+        for table in registry.tables_of("greenlet", Abi::Lp64) {
             if !table.is_of_python(self.layout.python) {
                 continue;
             }
