@@ -183,7 +183,8 @@ pub(super) fn stray_thread_states(inspector: &Inspector<'_>, places: &[Address])
 /// Where thread states would begin whose `thread_id` lies at `places`.
 fn thread_states<'p>(layout: &Layout, places: &'p [Address]) -> impl Iterator<Item = Address> + use<'p> {
     let offset = layout.structs.PyThreadState.thread_id.place.map(|place| u64::from(place.offset));
-    places.iter().filter_map(move |place| Some(place.sub(offset?)))
+    let starts = places.iter().filter_map(move |place| Some(place.sub(offset?)));
+    starts.filter(|start| start.0.is_multiple_of(8))
 }
 
 /// `_PyRuntime`, by the interpreter's pointer to it (from 3.10), else by the place in a module's data that has one of

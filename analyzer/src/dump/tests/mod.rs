@@ -2,6 +2,7 @@
 
 mod aarch64;
 mod files;
+mod images;
 mod minidump;
 mod smaller;
 
