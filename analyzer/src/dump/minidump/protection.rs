@@ -1,6 +1,7 @@
 //! What the process could write to and execute.
 
 use super::directory::Streams;
+use super::linux;
 use crate::addr::Address;
 use crate::dump::segment::Segment;
 use crate::memory::{
@@ -13,11 +14,11 @@ use minidump::format::{MINIDUMP_MEMORY_INFO, MINIDUMP_STREAM_TYPE, MemoryProtect
 const MAX_REGIONS: usize = 1 << 20;
 
 /// A range of addresses with one protection.
-struct Protected {
-    start: u64,
-    end: u64,
-    writable: bool,
-    executable: bool,
+pub(super) struct Protected {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) writable: bool,
+    pub(super) executable: bool,
 }
 
 /// Cuts `ranges` up by what the process could do with them, and adds those that it had and the dump left out. Where the
@@ -27,7 +28,10 @@ pub(super) fn apply(
     ranges: Vec<Segment>,
     modules: &[Module],
 ) -> (Vec<Segment>, Touched) {
-    let described = by_regions(streams);
+    let mut described = by_regions(streams);
+    if described.is_empty() {
+        described = linux::protections(streams);
+    }
     if !described.is_empty() {
         return (with_unheld(cut(ranges, &described), &described), Touched::default());
     }
