@@ -10,7 +10,7 @@ use minidump::format::{
 use scroll::{LE, Pread};
 
 /// How many modules are told apart.
-const MAX_MODULES: usize = 1 << 16;
+const MAX_MODULES: usize = 1 << 14;
 /// The longest CodeView record that is read, in bytes: it has one path.
 const MAX_RECORD: usize = 1 << 16;
 
@@ -27,6 +27,7 @@ pub(super) fn read(streams: &Streams<'_>, os: OperatingSystem) -> Vec<Module> {
 fn module(streams: &Streams<'_>, raw: &MINIDUMP_MODULE, os: OperatingSystem) -> Module {
     let record = streams.at(&raw.cv_record);
     let record = record.get(..record.len().min(MAX_RECORD)).unwrap_or_default();
+    let record = if streams.may_keep(record.len() as u64) { record } else { &[] };
     let is = |signature: CvSignature| record.starts_with(&(signature as u32).to_le_bytes());
     let path = streams.string(raw.module_name_rva.into()).unwrap_or_else(|| {
         streams.warn(format!("the name of the module at {:#x} is not in the dump", raw.base_of_image));

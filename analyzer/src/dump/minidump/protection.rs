@@ -32,6 +32,7 @@ pub(super) fn apply(
     if described.is_empty() {
         described = linux::protections(streams);
     }
+    clip(&mut described);
     if !described.is_empty() {
         return (with_unheld(cut(ranges, &described), &described), Touched::default());
     }
@@ -39,7 +40,7 @@ pub(super) fn apply(
     let memory = Regions::new(regions);
     let memory = RecordingMemory::new(&memory);
     let mut described: Vec<_> = modules.iter().flat_map(|module| sections(&memory, module)).collect();
-    described.sort_by_key(|part| part.start);
+    clip(&mut described);
     (cut(ranges, &described), memory.touched())
 }
 
@@ -51,14 +52,14 @@ fn region<'a>(range: &Segment, data: &'a [u8]) -> Region<'a> {
     }
 }
 
-/// By the `MemoryInfoList`, ascending.
+/// By the `MemoryInfoList`.
 fn by_regions(streams: &Streams<'_>) -> Vec<Protected> {
     let infos: Vec<MINIDUMP_MEMORY_INFO> =
         streams.extended_list(MINIDUMP_STREAM_TYPE::MemoryInfoListStream, MAX_REGIONS);
     let committed = infos
         .iter()
         .filter(|info| MemoryState::from_bits_truncate(info.state).contains(MemoryState::MEM_COMMIT));
-    let mut regions: Vec<_> = committed
+    committed
         .map(|info| {
             let protection = MemoryProtection::from_bits_truncate(info.protection);
             Protected {
@@ -78,9 +79,7 @@ fn by_regions(streams: &Streams<'_>) -> Vec<Protected> {
                 ),
             }
         })
-        .collect();
-    regions.sort_by_key(|region| region.start);
-    regions
+        .collect()
 }
 
 /// By the section table of an image, as far as its headers are in the dump.
@@ -96,7 +95,18 @@ fn sections(memory: &dyn Memory, module: &Module) -> Vec<Protected> {
     protected(module.base, PAGE_SIZE, false, false).into_iter().chain(sections).collect()
 }
 
-/// Cuts `ranges` where parts begin and end, both ascending. What lies in no part stays as it is.
+/// Sorts parts. Where two overlap, the one that starts first keeps its addresses.
+fn clip(parts: &mut Vec<Protected>) {
+    parts.sort_by_key(|part| part.start);
+    let mut end = 0;
+    parts.retain_mut(|part| {
+        part.start = part.start.max(end);
+        end = end.max(part.end);
+        part.start < part.end
+    });
+}
+
+/// Cuts `ranges` where parts begin and end, both ascending and without overlaps. What lies in no part stays as it is.
 fn cut(ranges: Vec<Segment>, parts: &[Protected]) -> Vec<Segment> {
     let mut pieces = Vec::with_capacity(ranges.len());
     let mut next = 0;
