@@ -11,12 +11,14 @@ use minidump::format::{
 };
 use scroll::ctx::{SizeWith, TryFromCtx};
 use scroll::{Endian, LE, Pread};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// How many streams are looked at; dumps have about twenty.
 const MAX_STREAMS: usize = 1 << 12;
 /// The longest string that is read, in bytes of UTF-16: Windows' paths have at most 32,767 characters.
 const MAX_STRING: u64 = 1 << 16;
+/// How long all names in a dump may be, in bytes: those of some hundred modules and threads take some kilobytes.
+const MAX_NAMES: u64 = 16 << 20;
 
 /// The streams of a minidump.
 pub(super) struct Streams<'a> {
@@ -30,6 +32,8 @@ pub(super) struct Streams<'a> {
     pub(super) directory: (u64, u64),
     entries: Vec<MINIDUMP_DIRECTORY>,
     problems: RefCell<Problems>,
+    /// How long further names may be, in bytes.
+    names_left: Cell<u64>,
 }
 
 /// The stream that `pycore shrink` adds: of what it was made, and whether secrets are overwritten.
@@ -96,6 +100,7 @@ pub(super) fn read(data: &[u8]) -> Result<Streams<'_>, OpenProblem> {
         directory: (directory_at, directory_at + (count * entry_size) as u64),
         entries,
         problems: RefCell::new(problems),
+        names_left: Cell::new(MAX_NAMES),
     })
 }
 
@@ -196,13 +201,20 @@ impl<'a> Streams<'a> {
         entries.filter_map(|entry| entry.pread_with(0, LE).ok()).collect()
     }
 
+    /// Whether a name of this length, in bytes, may still be kept. A hostile dump has many that are all long.
+    pub(super) fn may_keep(&self, length: u64) -> bool {
+        let left = self.names_left.get().checked_sub(length);
+        self.names_left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+
     /// A `MINIDUMP_STRING`: its length in bytes, then UTF-16. `None` where it does not lie in the dump, has an absurd
     /// length or is empty.
     pub(super) fn string(&self, rva: u64) -> Option<String> {
         let length = u64::from(u32_at(slice_up_to(self.data, rva, 4), 0)?);
         let bytes = slice_up_to(self.data, rva.checked_add(4)?, length);
         let whole = rva != 0 && length <= MAX_STRING && bytes.len() as u64 == length;
-        whole.then(|| utf16(bytes)).filter(|text| !text.is_empty())
+        (whole && self.may_keep(length)).then(|| utf16(bytes)).filter(|text| !text.is_empty())
     }
 }
 

@@ -6,6 +6,7 @@ mod debugger;
 mod directory;
 mod exception;
 mod facts;
+mod linux;
 mod memory;
 mod modules;
 mod protection;
@@ -28,6 +29,7 @@ use crate::memory::{RecordingMemory, Touched};
 use crate::process::windows::Parameters;
 use crate::process::{Module, OperatingSystem, ProcessInfo};
 use crate::report::DumpContents;
+use directory::Streams;
 
 /// What a minidump says, without its memory's bytes.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ pub(super) struct Minidump {
 pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> {
     let streams = directory::read(data)?;
     let system = system::read(&streams)?;
-    let modules = modules::read(&streams);
+    let modules = modules::read(&streams, system.os);
     let ranges = memory::ranges(&streams);
     let (segments, mut touched) = protection::apply(&streams, ranges, &modules);
     let mut threads = threads::read(&streams, &system);
@@ -77,13 +79,14 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     let problems = streams.take_problems();
     let process = ProcessInfo {
         os: system.os,
-        pid: system.pid,
+        pid: system.pid.or_else(|| linux::status(&streams, "Pid")),
+        uid: linux::status(&streams, "Uid"),
         executable: modules
             .first()
             .map(|main| main.path.clone())
             .filter(|path| !path.is_empty())
             .or(image_path),
-        command_line,
+        command_line: command_line.or_else(|| linux::command_line(&streams)),
         signal: ended.signal,
         exception: ended.exception,
         crashed_tid: ended.tid,
@@ -100,7 +103,7 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     };
     let minidump = Minidump {
         segments,
-        mappings: mappings(&process),
+        mappings: mappings(&streams, &process),
         module_paths: process.modules.iter().map(|module| module.path.clone().into_bytes()).collect(),
         main_known: !process.modules.is_empty(),
         truncated: problems.truncated,
@@ -111,8 +114,11 @@ pub(super) fn read(data: &[u8]) -> Result<(Minidump, ProcessInfo), OpenProblem> 
     Ok((minidump, process))
 }
 
-/// Where the images of Windows were mapped. Their files know where each of their parts lies.
-fn mappings(process: &ProcessInfo) -> Vec<Mapping> {
+/// Where files were mapped, ascending, without overlaps. Files of Windows know where each of their parts lies.
+fn mappings(streams: &Streams<'_>, process: &ProcessInfo) -> Vec<Mapping> {
+    if process.os == OperatingSystem::Linux {
+        return linux::mappings(streams, &process.modules);
+    }
     let is_image = |module: &&Module| process.os == OperatingSystem::Windows && module.base < module.end;
     let mapping = |(index, module): (usize, &Module)| Mapping {
         start: module.base.0,

@@ -1,6 +1,7 @@
 //! What the process could write to and execute.
 
 use super::directory::Streams;
+use super::linux;
 use crate::addr::Address;
 use crate::dump::segment::Segment;
 use crate::memory::{
@@ -13,11 +14,11 @@ use minidump::format::{MINIDUMP_MEMORY_INFO, MINIDUMP_STREAM_TYPE, MemoryProtect
 const MAX_REGIONS: usize = 1 << 20;
 
 /// A range of addresses with one protection.
-struct Protected {
-    start: u64,
-    end: u64,
-    writable: bool,
-    executable: bool,
+pub(super) struct Protected {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) writable: bool,
+    pub(super) executable: bool,
 }
 
 /// Cuts `ranges` up by what the process could do with them, and adds those that it had and the dump left out. Where the
@@ -27,7 +28,11 @@ pub(super) fn apply(
     ranges: Vec<Segment>,
     modules: &[Module],
 ) -> (Vec<Segment>, Touched) {
-    let described = by_regions(streams);
+    let mut described = by_regions(streams);
+    if described.is_empty() {
+        described = linux::protections(streams);
+    }
+    clip(&mut described);
     if !described.is_empty() {
         return (with_unheld(cut(ranges, &described), &described), Touched::default());
     }
@@ -35,7 +40,7 @@ pub(super) fn apply(
     let memory = Regions::new(regions);
     let memory = RecordingMemory::new(&memory);
     let mut described: Vec<_> = modules.iter().flat_map(|module| sections(&memory, module)).collect();
-    described.sort_by_key(|part| part.start);
+    clip(&mut described);
     (cut(ranges, &described), memory.touched())
 }
 
@@ -47,14 +52,14 @@ fn region<'a>(range: &Segment, data: &'a [u8]) -> Region<'a> {
     }
 }
 
-/// By the `MemoryInfoList`, ascending.
+/// By the `MemoryInfoList`.
 fn by_regions(streams: &Streams<'_>) -> Vec<Protected> {
     let infos: Vec<MINIDUMP_MEMORY_INFO> =
         streams.extended_list(MINIDUMP_STREAM_TYPE::MemoryInfoListStream, MAX_REGIONS);
     let committed = infos
         .iter()
         .filter(|info| MemoryState::from_bits_truncate(info.state).contains(MemoryState::MEM_COMMIT));
-    let mut regions: Vec<_> = committed
+    committed
         .map(|info| {
             let protection = MemoryProtection::from_bits_truncate(info.protection);
             Protected {
@@ -74,9 +79,7 @@ fn by_regions(streams: &Streams<'_>) -> Vec<Protected> {
                 ),
             }
         })
-        .collect();
-    regions.sort_by_key(|region| region.start);
-    regions
+        .collect()
 }
 
 /// By the section table of an image, as far as its headers are in the dump.
@@ -92,7 +95,18 @@ fn sections(memory: &dyn Memory, module: &Module) -> Vec<Protected> {
     protected(module.base, PAGE_SIZE, false, false).into_iter().chain(sections).collect()
 }
 
-/// Cuts `ranges` where parts begin and end, both ascending. What lies in no part stays as it is.
+/// Sorts parts. Where two overlap, the one that starts first keeps its addresses.
+fn clip(parts: &mut Vec<Protected>) {
+    parts.sort_by_key(|part| part.start);
+    let mut end = 0;
+    parts.retain_mut(|part| {
+        part.start = part.start.max(end);
+        end = end.max(part.end);
+        part.start < part.end
+    });
+}
+
+/// Cuts `ranges` where parts begin and end, both ascending and without overlaps. What lies in no part stays as it is.
 fn cut(ranges: Vec<Segment>, parts: &[Protected]) -> Vec<Segment> {
     let mut pieces = Vec::with_capacity(ranges.len());
     let mut next = 0;

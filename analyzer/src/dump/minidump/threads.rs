@@ -17,7 +17,7 @@ use std::collections::HashMap;
 /// A `FILETIME` counts units of 100 ns.
 const FILETIME_PER_MILLISECOND: u64 = 10_000;
 /// How many threads are read.
-pub(super) const MAX_THREADS: usize = 1 << 18;
+pub(super) const MAX_THREADS: usize = 1 << 16;
 
 /// All threads, in the dump's order.
 pub(super) fn read(streams: &Streams<'_>, system: &System) -> Vec<NativeThread> {

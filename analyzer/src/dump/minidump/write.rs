@@ -24,6 +24,8 @@ use std::io::{self, Write};
 const FULL_MEMORY: u64 = 1 << 1;
 /// What streams begin at a multiple of.
 const ALIGNMENT: usize = 8;
+/// The largest context, in bytes: those with all extended registers have some ten kilobytes.
+const MAX_CONTEXT: u64 = 1 << 16;
 /// The most that streams and what they name may take, in bytes.
 const MAX_STREAMS: u64 = 1 << 30;
 
@@ -122,11 +124,11 @@ fn kept_streams(streams: &Streams<'_>, machine: Machine, redact: Option<Overwrit
         usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX)
     };
     let mut bytes = data.get(slice(0, end)).unwrap_or_default().to_vec();
-    for place in places.iter().filter(|place| place.start < end) {
-        bytes.get_mut(slice(place.start, place.end.min(end))).unwrap_or_default().fill(0);
+    for (start, stop) in merged(places.iter().map(|place| (place.start, place.end)), end) {
+        bytes.get_mut(slice(start, stop)).unwrap_or_default().fill(0);
     }
-    for (start, stop) in named().chain([(0, MINIDUMP_HEADER::size_with(&LE) as u64)]) {
-        let range = slice(start.min(end), stop.min(end));
+    for (start, stop) in merged(named().chain([(0, MINIDUMP_HEADER::size_with(&LE) as u64)]), end) {
+        let range = slice(start, stop);
         if let (Some(to), Some(from)) = (bytes.get_mut(range.clone()), data.get(range)) {
             to.copy_from_slice(from);
         }
@@ -138,8 +140,8 @@ fn kept_streams(streams: &Streams<'_>, machine: Machine, redact: Option<Overwrit
             reference.cut(&mut bytes, end);
         }
         if redact.is_some() && reference.named == Named::Context {
-            let vectors =
-                slice(reference.start.saturating_add(vector_registers(machine)), reference.end.min(end));
+            let stop = reference.end.min(end).min(reference.start.saturating_add(MAX_CONTEXT));
+            let vectors = slice(reference.start.saturating_add(vector_registers(machine)), stop);
             bytes.get_mut(vectors).unwrap_or_default().fill(0);
         }
     }
@@ -154,6 +156,21 @@ fn kept_streams(streams: &Streams<'_>, machine: Machine, redact: Option<Overwrit
         (start < end || start == stop).then_some(entry)
     });
     Ok(Kept { bytes, entries: held.collect() })
+}
+
+/// Ranges up to `end`, ascending, joined where they meet.
+fn merged(ranges: impl Iterator<Item = (u64, u64)>, end: u64) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<_> = ranges.map(|(start, stop)| (start, stop.min(end))).collect();
+    ranges.retain(|(start, stop)| start < stop);
+    ranges.sort_unstable();
+    let mut merged = Vec::<(u64, u64)>::new();
+    for (start, stop) in ranges {
+        match merged.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(stop),
+            _ => merged.push((start, stop)),
+        }
+    }
+    merged
 }
 
 /// Where a stream begins and ends in the file.
@@ -195,8 +212,11 @@ fn memory_info(ranges: &[Range], modules: &[Module]) -> io::Result<Vec<u8>> {
     put(&mut list, size_of::<[u64; 2]>() as u32)?;
     put(&mut list, entry_size as u32)?;
     put(&mut list, ranges.len() as u64)?;
+    let mut modules: Vec<_> = modules.iter().collect();
+    modules.sort_by_key(|module| module.base);
     for range in ranges {
-        let module = modules.iter().find(|module| module.base <= range.start && range.start < module.end);
+        let before = modules.partition_point(|module| module.base <= range.start).checked_sub(1);
+        let module = before.and_then(|index| modules.get(index)).filter(|module| range.start < module.end);
         let protection = match (range.writable, range.executable) {
             (false, false) => MemoryProtection::PAGE_READONLY,
             (true, false) => MemoryProtection::PAGE_READWRITE,

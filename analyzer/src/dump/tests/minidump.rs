@@ -106,7 +106,7 @@ fn build(dump: SynthMinidump) -> Vec<u8> {
         process_kernel_time: 2,
     });
     let info = section().D32(12).D32(64).D32(1);
-    let info = info.D32(8).D32(0).D32(0).D32(259).D64(0x01ca_8f8e_0000_0000).D64(0).D64(30_000).D64(120_000);
+    let info = info.D32(8).D32(0).D32(0).D32(259).D64(0x01ca_8f8e_0000_0000).D64(0).D64(40_000).D64(120_000);
     let info = info.D64(pe::BASE + 0x2000).D64(3);
     let assertion = |text: &str| {
         let mut units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -173,7 +173,7 @@ fn a_minidump_tells_all() {
     assert_eq!(other.stack_pointer, Some(Address(STACK_AT + 0x80)));
     assert_eq!(other.start_address, Some(Address(pe::BASE + 0x2000)));
     let times = other.times.as_ref().unwrap();
-    assert_eq!((times.kernel_ms, times.user_ms), (3, 12));
+    assert_eq!((times.kernel_ms, times.user_ms), (4, 12));
     assert_eq!(times.started.as_deref(), Some("2010-01-07T11:38:58Z"));
     let times = process.times.as_ref().unwrap();
     assert_eq!((times.uptime_seconds, times.user_seconds, times.kernel_seconds), (Some(9), Some(5), Some(2)));
