@@ -77,7 +77,8 @@ pub fn corpus() -> Vec<RecordedCore> {
     let root = fixtures().join("corpus");
     let names = entries(&root);
     let ends = [".core.zst", ".dmp.zst"];
-    let stems = names.iter().filter_map(|name| Some((name, ends.iter().find_map(|end| name.strip_suffix(end))?)));
+    let stems =
+        names.iter().filter_map(|name| Some((name, ends.iter().find_map(|end| name.strip_suffix(end))?)));
     stems
         .map(|(name, stem)| RecordedCore {
             name: stem.to_owned(),
