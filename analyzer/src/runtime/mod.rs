@@ -188,6 +188,7 @@ impl Search<'_> {
         if process.threads.is_empty() {
             return self.by_shape(whole);
         }
+        let known = self.found.len();
         let places = search::places(self.dump, whole);
         info!("{} places hold the pthread_self() or the id of a thread", places.len());
         self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
@@ -197,6 +198,9 @@ impl Search<'_> {
                 let found = (!threads.is_empty()).then(|| Roots { threads, ..Roots::default() });
                 found.into_iter().collect()
             });
+        }
+        if self.found.len() > known {
+            search::note_slots(process, self.memory);
         }
         // The slots of threads may be missing, which is where thread states are known from.
         if self.found.is_empty() && process.os == OperatingSystem::Windows {

@@ -44,6 +44,16 @@ pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
     places_of(memory, ids.into_iter().map(|id| id.0).collect())
 }
 
+/// Reads what [`places`] reads of threads themselves where it needs no memory to be passed over: in a smaller dump that
+/// is to lead to the same places.
+pub(super) fn note_slots(process: &ProcessInfo, memory: &dyn Memory) {
+    if process.os == OperatingSystem::Windows {
+        for thread in process.threads.iter().take(MAX_THREADS) {
+            windows::tls_values(memory, thread);
+        }
+    }
+}
+
 /// Whether [`places`] need no memory to be passed over.
 pub(super) fn is_cheap(dump: &Dump) -> bool {
     dump.process().os == OperatingSystem::Windows
@@ -60,8 +70,13 @@ fn places_by_slots(process: &ProcessInfo, memory: &dyn Memory) -> Vec<Address> {
         for value in values.into_iter().take(left) {
             left -= 1;
             let mut bytes = [0; LARGEST_STATE];
-            if memory.read(value, &mut bytes).is_err() {
-                continue;
+            if let Err(fault) = memory.read(value, &mut bytes) {
+                let held = usize::try_from(fault.at.0.wrapping_sub(value.0)).unwrap_or(LARGEST_STATE);
+                bytes = [0; LARGEST_STATE];
+                let Some(held) = bytes.get_mut(..held) else { continue };
+                if memory.read(value, held).is_err() {
+                    continue;
+                }
             }
             let words = (0..).zip(bytes.as_chunks::<4>().0);
             let ids = words.filter(|(_, word)| u32::from_le_bytes(**word) == thread.tid);
