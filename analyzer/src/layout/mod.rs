@@ -1,5 +1,6 @@
 //! Where each field of CPython's structs lies: tables, pure data, one per version and ABI.
 
+mod asyncio_offsets;
 mod behaviour;
 mod capability;
 pub mod check;
@@ -13,6 +14,7 @@ mod static_types;
 mod table;
 mod yaml;
 
+pub use asyncio_offsets::AsyncioOffsets;
 pub use behaviour::{FrameState, SplitOrder};
 pub use capability::{
     DictModel, FrameModel, GilModel, HandledModel, InstanceDictModel, IntModel, LineTableModel, RaisedModel,

@@ -137,10 +137,10 @@ fn is_library(name: &str) -> bool {
 }
 
 /// The rank of modules that do not look like Python.
-const OTHER: u8 = 3;
+pub(super) const OTHER: u8 = 3;
 
 /// The modules by rank and index: those named like Python first, then the main program, then the rest.
-fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
+pub(super) fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
     let rank = |(index, module): (usize, &Module)| {
         let name = module.file_name();
         let is_extension = name.contains(".cpython-");

@@ -1,5 +1,6 @@
 //! What the interpreter is: where `_PyRuntime` lies, which version, which layout fits; with the evidence.
 
+mod asyncio;
 mod build_options;
 mod fit;
 mod globals;
@@ -395,6 +396,9 @@ fn understand(
         if certain {
             break;
         }
+    }
+    if let Some(runtime) = &mut best {
+        runtime.evidence.extend(asyncio::apply(dump, memory, &mut runtime.layout));
     }
     best.ok_or_else(|| {
         let evidence = vec![candidate.evidence.clone()];
