@@ -267,8 +267,9 @@ fn read_stream(
 
 /// Containers that are known, but cannot be read.
 fn other_container(data: &[u8]) -> Option<OpenProblem> {
-    const PACKED: [(&[u8], &str, &str); 7] = [
+    const PACKED: [(&[u8], &str, &str); 8] = [
         (b"PK\x03\x04", "a zip archive", "unzip"),
+        (b"MSCF", "a cabinet, as Windows Error Reporting sends them", "cabextract"),
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
         (b"\x1f\x9d", "compressed with compress", "gzip -dk"),
         (b"\x89LZO\0", "compressed with lzop", "lzop -d"),
