@@ -60,7 +60,7 @@ pub(in crate::dump) fn read(data: &[u8]) -> Result<Headers, OpenProblem> {
     for program_header in headers.program_headers(header, data)? {
         headers.add(program_header, data.len() as u64);
     }
-    headers.warnings.extend(segment::sort_out_overlaps(&mut headers.segments));
+    headers.warnings.extend(segment::sort_out_overlaps(&mut headers.segments, data));
     if headers.notes.is_empty() && !headers.truncated {
         return Err(OpenProblem::NoNotes);
     }

@@ -18,7 +18,7 @@ pub(super) fn ranges(streams: &Streams<'_>) -> Vec<Segment> {
     let mut ranges = large_ranges(streams);
     ranges.extend(small_ranges(streams));
     ranges.retain(|range| range.memory_size > 0);
-    if let Some(warning) = segment::sort_out_overlaps(&mut ranges) {
+    if let Some(warning) = segment::sort_out_overlaps(&mut ranges, streams.data) {
         streams.warn(warning);
     }
     add_stacks(streams, &mut ranges);
@@ -82,7 +82,7 @@ fn add_stacks(streams: &Streams<'_>, ranges: &mut Vec<Segment>) {
     let mut unlisted: Vec<_> = stacks(streams).filter(|stack| !is_listed(stack)).collect();
     if !unlisted.is_empty() {
         ranges.append(&mut unlisted);
-        if let Some(warning) = segment::sort_out_overlaps(ranges) {
+        if let Some(warning) = segment::sort_out_overlaps(ranges, streams.data) {
             streams.warn(warning);
         }
     }
