@@ -123,7 +123,7 @@ fn the_same_core_gives_the_same_bytes_and_a_small_core_itself_again() {
         assert!(first == again, "{name}");
     }
     let small = folder.path().join("first.core");
-    let of_small = RecordedCore { core: small.clone(), arguments: Vec::new(), ..core.clone() };
+    let of_small = RecordedCore { core: small.clone(), ..core.clone() };
     let smaller = shrink(&of_small, folder.path(), "smaller.core");
     assert!(std::fs::read(small).unwrap() == std::fs::read(smaller).unwrap());
 }
@@ -145,6 +145,7 @@ fn the_output_may_be_standard_output_and_packed_by_request() {
         assert!(run.stdout.starts_with(magic) && run.stdout.len() < plain.len() / 2, "{codec}");
         let mut child = Command::new(program::path())
             .args(["shrink", "-", "-o", "-", "--compress", "none"])
+            .args(&core.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
