@@ -31,7 +31,9 @@ struct Dump {
 impl Dump {
     fn unpack(packed: &RecordedCore) -> Dump {
         let file = NamedTempFile::new().unwrap();
-        let done = Command::new("zstd").arg("-dqc").arg(&packed.core).stdout(file.reopen().unwrap()).status();
+        // With -f, what is not packed goes through as it is.
+        let done =
+            Command::new("zstd").arg("-dqcf").arg(&packed.core).stdout(file.reopen().unwrap()).status();
         assert!(done.unwrap().success(), "{}", packed.name);
         Dump { name: packed.name.clone(), file }
     }
@@ -41,7 +43,7 @@ impl Dump {
     }
 }
 
-/// The dumps that `scripts/record-minidumps` made, one of each interpreter and variant, unpacked one after the other; else
+/// The dumps that `scripts/record-minidumps` made, one of each interpreter and variant, one after the other; else
 /// those of the corpus.
 fn dumps() -> impl Iterator<Item = Dump> {
     let mut seen = BTreeSet::new();
