@@ -9,6 +9,7 @@ Examples:
   pycore analyze core.4711                 tracebacks of every Python thread
   pycore analyze core.4711 --locals        with the variables of every frame
   pycore analyze core.4711 --format json   the same for programs
+  pycore analyze app.dmp                   of a process on Windows, from its minidump
   pycore info core.4711                    what the file is, what was found
   zstdcat core.zst | pycore analyze -      from a pipe
 
@@ -56,8 +57,8 @@ Exit codes:
 
 /// See the Python inside a dead process: threads, frames, locals and exceptions
 ///
-/// pycore reads the core of a dead CPython process and shows what each Python thread was doing, without debug symbols
-/// and without running anything.
+/// pycore reads the core or the minidump of a dead CPython process and shows what each Python thread was doing, without
+/// debug symbols and without running anything.
 #[derive(Debug, Parser)]
 #[command(name = "pycore", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(super) struct Arguments {
@@ -98,7 +99,7 @@ pub(super) enum Command {
     Man(ManArgs),
 }
 
-/// Show every Python thread of a core, with its values and exceptions
+/// Show every Python thread of a core or a minidump, with its values and exceptions
 #[derive(Debug, Args)]
 #[command(after_help = ANALYZE_EXAMPLES)]
 pub(super) struct AnalyzeArgs {
@@ -124,7 +125,7 @@ pub(super) struct AnalyzeArgs {
     pub(super) source_root: Vec<PathBuf>,
 }
 
-/// Say what a core is: modules and build ids, threads, interpreter and how it was found
+/// Say what a core or a minidump is: modules and their ids, threads, interpreter and how it was found
 #[derive(Debug, Args)]
 #[command(after_help = INFO_EXAMPLES)]
 pub(super) struct InfoArgs {
@@ -135,14 +136,14 @@ pub(super) struct InfoArgs {
     pub(super) output: OutputArgs,
 }
 
-/// Write a small core that gives the same report, without needing any other file
+/// Write a small core or minidump that gives the same report, without needing any other file
 #[derive(Debug, Args)]
 #[command(after_help = SHRINK_EXAMPLES)]
 pub(super) struct ShrinkArgs {
     #[command(flatten)]
     pub(super) input: InputArgs,
 
-    /// The core to write, a new file; packed when its name ends with .zst, .lz4, .xz or .gz; `-` is standard output
+    /// The file to write, a new one; packed when its name ends with .zst, .lz4, .xz or .gz; `-` is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: PathBuf,
 
@@ -166,28 +167,28 @@ pub(super) enum Compress {
 /// What is read, and where the files it names are.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// The core file, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
-    #[arg(value_name = "CORE", value_hint = ValueHint::FilePath)]
+    /// The core or minidump, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
+    #[arg(value_name = "DUMP", value_hint = ValueHint::FilePath)]
     pub(super) core: PathBuf,
 
     /// The most that a packed core, or one from a pipe, may unpack to: bytes, or with K, M, G or T [default: 64G]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) unpack_limit: Option<u64>,
 
-    /// The executable that made the core, where it is not at the path that the core names
+    /// The executable of the process, where it is not at the path that the dump names
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Where files are")]
     pub(super) exe: Option<PathBuf>,
 
-    /// A file tree (of a container, of another machine) that holds the files the core names [repeatable]
+    /// A file tree (of a container, of another machine) that holds the files the dump names [repeatable]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
     pub(super) sysroot: Vec<PathBuf>,
 
-    /// A directory that holds libraries of the process, or one library; named as a file, it is also used where the core
+    /// A directory that holds libraries of the process, or one library; named as a file, it is also used where the dump
     /// lacks the build id to check it by [repeatable]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Where files are")]
     pub(super) lib_path: Vec<PathBuf>,
 
-    /// Look at no file but the core: show what it holds by itself
+    /// Look at no file but the dump: show what it holds by itself
     #[arg(long, conflicts_with_all = ["exe", "sysroot", "lib_path"], help_heading = "Where files are")]
     pub(super) no_files: bool,
 
