@@ -12,38 +12,9 @@ pub(super) struct Run {
     pub(super) size: u64,
 }
 
-/// Joins the wanted pages, in any order, into runs, ascending; leaves out what cannot be read.
-pub(super) fn readable_runs(memory: &dyn Memory, pages: &[Address]) -> (Vec<Run>, Written) {
-    let mut starts = pages.iter().map(|page| page.0 - page.0 % PAGE_SIZE).collect::<Vec<_>>();
-    starts.sort_unstable();
-    starts.dedup();
-    let mut runs = Vec::<Run>::new();
-    let mut written = Written::default();
-    for start in starts {
-        let mut page = [0; PAGE_SIZE as usize];
-        let size = match memory.read(Address(start), &mut page) {
-            Ok(()) => PAGE_SIZE,
-            Err(fault) => fault.at.0.saturating_sub(start).min(PAGE_SIZE),
-        };
-        if size == 0 {
-            written.unreadable += 1;
-            continue;
-        }
-        written.pages += 1;
-        match runs.last_mut() {
-            Some(last) if last.start + last.size == start => last.size += size,
-            _ => runs.push(Run { start, size }),
-        }
-    }
-    (runs, written)
-}
-
-/// As [`readable_runs`], where ranges begin and end within pages.
-pub(super) fn runs_in_ranges(
-    memory: &dyn Memory,
-    ranges: &[Range],
-    pages: &[Address],
-) -> (Vec<Run>, Written) {
+/// Joins the wanted pages, in any order, into runs, ascending; leaves out what cannot be read. `ranges` is what was mapped,
+/// ascending; they may begin and end within pages.
+pub(super) fn readable_runs(memory: &dyn Memory, ranges: &[Range], pages: &[Address]) -> (Vec<Run>, Written) {
     let mut starts = pages.iter().map(|page| page.0 - page.0 % PAGE_SIZE).collect::<Vec<_>>();
     starts.sort_unstable();
     starts.dedup();

@@ -23,8 +23,9 @@ pub(in crate::dump) fn write(
     redact: Option<Overwrite<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<Written> {
-    let (runs, written) = readable_runs(memory, pages);
-    let loads = lay_out(&all_ranges(headers, memory), &runs);
+    let ranges = all_ranges(headers, memory);
+    let (runs, written) = readable_runs(memory, &ranges, pages);
+    let loads = lay_out(&ranges, &runs);
     let mut notes = headers
         .notes
         .iter()

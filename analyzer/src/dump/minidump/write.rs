@@ -8,7 +8,7 @@ use super::directory::{self, Marker, Streams};
 use super::memory;
 use super::references::{self, Named};
 use crate::addr::{Address, Machine};
-use crate::dump::pages::{Run, runs_in_ranges, write_memory};
+use crate::dump::pages::{Run, readable_runs, write_memory};
 use crate::dump::{Overwrite, Written};
 use crate::memory::{Memory, Range};
 use crate::process::Module;
@@ -42,7 +42,7 @@ pub(in crate::dump) fn write(
 ) -> io::Result<Written> {
     let streams = directory::read(data).map_err(io::Error::other)?;
     let ranges = memory.ranges();
-    let (runs, written) = runs_in_ranges(memory, &ranges, pages);
+    let (runs, written) = readable_runs(memory, &ranges, pages);
     let mut kept = kept_streams(&streams, machine, redact)?;
     let mut entries = kept.entries;
     let described = u32::from(MINIDUMP_STREAM_TYPE::MemoryInfoListStream);
