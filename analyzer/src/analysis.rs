@@ -1,4 +1,4 @@
-//! From a dump to a report: the one way through all rooms.
+//! From an inferior to a report: the one way through all rooms.
 
 use crate::addr::Address;
 use crate::diagnosis;
@@ -7,7 +7,7 @@ use crate::layout::{Abi, LayoutRegistry, TableError};
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::windows::Parameters;
-use crate::process::{OperatingSystem, PdbId, PeIdentity, ProcessInfo};
+use crate::process::{Inferior, OperatingSystem, PdbId, PeIdentity, ProcessInfo};
 use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
 use crate::runtime::{self, NotFound, Runtime};
@@ -57,16 +57,21 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeE
     let dump = Dump::open(path, options.files.clone())?;
     let registry = registry(options, &dump)?;
     let memory = dump.memory();
-    Ok(report(&dump, &memory, &registry, options))
+    let located = runtime::locate(&dump, &memory, &registry);
+    Ok(report(&dump, &memory, &located, options))
 }
 
-/// Reads a dump that is open, through `memory`.
-fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: &AnalyzeOptions) -> Report {
-    let process = dump.process();
-    let located = runtime::locate(dump, memory, registry);
+/// Reads an inferior in which the interpreters were `located`, through `memory`.
+pub fn report(
+    inferior: &dyn Inferior,
+    memory: &dyn Memory,
+    located: &Result<Vec<Runtime>, NotFound>,
+    options: &AnalyzeOptions,
+) -> Report {
+    let process = inferior.process();
     let mut report = Report {
         schema: report::SCHEMA,
-        source: dump.source(),
+        source: inferior.source(),
         process: process_of(process),
         python: None,
         other_pythons: Vec::new(),
@@ -81,9 +86,9 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
     };
     let problem = match located {
         Ok(found) => {
-            read_pythons(memory, process, &found, options, &mut report);
+            read_pythons(memory, process, found, options, &mut report);
             let missing: Vec<Address> = report.gaps.iter().filter_map(|gap| gap.at).collect();
-            report.warnings.extend(dump.missing_files(&missing));
+            report.warnings.extend(inferior.missing_files(&missing));
             None
         }
         Err(problem) => Some(problem),
@@ -92,23 +97,26 @@ fn report(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry, options: 
         report.warnings.extend(report.source.contents.iter().filter_map(|contents| contents.advice.clone()));
     }
     report.threads = stack::with_native_threads(report.threads, process);
-    report.warnings.extend(dump.file_warnings());
+    report.warnings.extend(inferior.file_warnings());
     SourceFiles::new(&options.source_root).fill(&mut report);
     if options.redact {
         redact::redact(&mut report);
     }
-    report.diagnosis = diagnosis::diagnose(&report, problem.as_ref());
+    report.diagnosis = diagnosis::diagnose(&report, problem);
     report
 }
 
-/// The tables for the machine and the data model of the dump, the user's own first, whatever they are for.
-fn registry(options: &AnalyzeOptions, dump: &Dump) -> Result<LayoutRegistry, TableError> {
+/// The tables for the machine and the data model of an inferior, the user's own first, whatever they are for.
+///
+/// # Errors
+/// When the user's table cannot be used.
+pub fn registry(options: &AnalyzeOptions, inferior: &dyn Inferior) -> Result<LayoutRegistry, TableError> {
     let mut registry = LayoutRegistry::new();
-    let abi = match dump.process().os {
+    let abi = match inferior.process().os {
         OperatingSystem::Windows => Abi::Llp64,
         OperatingSystem::Linux | OperatingSystem::MacOs => Abi::Lp64,
     };
-    registry.keep_for(dump.process().machine, abi);
+    registry.keep_for(inferior.process().machine, abi);
     if let Some(path) = &options.layout {
         registry.add_file(path)?;
     }
@@ -296,7 +304,8 @@ pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeE
             let source_root = Vec::new();
             let everything =
                 AnalyzeOptions { locals: true, tasks, limits, redact: false, source_root, ..options.clone() };
-            report(&dump, recording, &registry, &everything)
+            let located = runtime::locate(&dump, recording, &registry);
+            report(&dump, recording, &located, &everything)
         };
         let recording = RecordingMemory::new(&memory);
         let [first, ..] = SHRINK_PASSES;
@@ -368,7 +377,7 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
     let threads =
         stack::with_native_threads(Vec::new(), process).into_iter().filter_map(info_thread).collect();
     let modules = process.modules.iter().enumerate().map(|(index, module)| {
-        let (file, missing) = match dump.module_file(index) {
+        let (file, missing) = match dump.file_of(index) {
             ModuleFile::Found(found) => (Some(found.path.display().to_string()), None),
             ModuleFile::NotFound { tried } => {
                 let reasons: Vec<_> =

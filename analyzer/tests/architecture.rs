@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("process", &["addr", "memory", "report"]),
     ("dump", &["addr", "memory", "process", "report"]),
     ("layout", &["addr", "memory"]),
-    ("runtime", &["addr", "dump", "layout", "memory", "object", "process", "report", "stack"]),
+    ("runtime", &["addr", "layout", "memory", "object", "process", "report", "stack"]),
     ("object", &["addr", "layout", "memory", "report"]),
     ("stack", &["addr", "layout", "memory", "object", "process", "report"]),
     ("redact", &["addr", "memory", "report"]),

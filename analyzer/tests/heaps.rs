@@ -5,6 +5,7 @@ use pycore::dump::{Dump, FileSearch};
 use pycore::layout::LayoutRegistry;
 use pycore::memory::Memory;
 use pycore::object::Inspector;
+use pycore::process::Inferior;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -22,8 +22,8 @@ pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
 pub use pack::{Packer, into_new_file, pack};
 
 use crate::addr::Address;
-use crate::memory::{Memory, Regions, Touched};
-use crate::process::ProcessInfo;
+use crate::memory::{Memory, Touched};
+use crate::process::{Inferior, ProcessInfo};
 use crate::report::Source;
 use container::Container;
 pub use container::Written;
@@ -95,42 +95,9 @@ impl Dump {
         })
     }
 
-    /// The file that was opened.
-    pub fn source(&self) -> Source {
-        Source {
-            path: self.path.to_string_lossy().into_owned(),
-            format: self.container.format(),
-            arch: self.process.machine.to_string(),
-            size_bytes: self.size,
-            truncated: self.container.truncated(),
-            time: self.container.time().map(str::to_owned).or_else(|| self.origin.time.clone()),
-            host: self.origin.host.clone(),
-            boot_id: self.origin.boot_id.clone(),
-            contents: self.container.contents().cloned(),
-        }
-    }
-
-    /// What the operating system knew of the process.
-    pub fn process(&self) -> &ProcessInfo {
-        &self.process
-    }
-
-    /// The address space: the dump's bytes, and where it left out pages of a mapped file, that file's.
-    pub fn memory(&self) -> Regions<'_> {
-        let copier = |bytes: &[u8], buffer: &mut [u8]| input::copy(&self.file, &self.data, bytes, buffer);
-        address_space::lay_out(
-            self.container.segments(),
-            self.container.mappings(),
-            &self.process.modules,
-            &self.data,
-            |index| self.module_file(index),
-        )
-        .passing_over_by(Box::new(copier))
-    }
-
     /// The file of the module `index` of [`ProcessInfo::modules`], looked for when it is first asked for. Not found if
     /// there is no such module.
-    pub fn module_file(&self, index: usize) -> &ModuleFile {
+    pub fn file_of(&self, index: usize) -> &ModuleFile {
         let module = self.process.modules.get(index).zip(self.container.module_path(index));
         let Some(((module, path), file)) = module.zip(self.files.get(index)) else {
             return &NO_FILE;
@@ -139,47 +106,6 @@ impl Dump {
             let main = self.container.main_known().then_some(index == 0);
             module_file::find(&self.search, module, path, main)
         })
-    }
-
-    /// What the user should know of the module files that were used so far, or that were named and could not be used.
-    pub fn file_warnings(&self) -> Vec<String> {
-        let files = self.files.iter().filter_map(OnceCell::get);
-        let unverified = files.filter_map(|file| match file {
-            ModuleFile::Found(found) if !found.verified => Some(format!(
-                "{}: used because it was named; the dump has no build id to tell whether it is the same file",
-                found.path.display()
-            )),
-            _ => None,
-        });
-        let exe = self.search.exe.as_ref().filter(|_| self.container.main_known()).and_then(|exe| match self
-            .module_file(0)
-        {
-            ModuleFile::NotFound { tried } => {
-                let tried = tried.iter().find(|tried| tried.path == *exe)?;
-                Some(format!("{}: {}", exe.display(), tried.reason))
-            }
-            ModuleFile::Found(found) if found.path != *exe => {
-                Some(format!("{}: not used, {} is the main program", exe.display(), found.path.display()))
-            }
-            ModuleFile::Found(_) => None,
-        });
-        exe.into_iter().chain(unverified).collect()
-    }
-
-    /// The files that were not found and that `missing`, virtual addresses of bytes that were wanted, belong to, with
-    /// the last reason why not.
-    pub fn missing_files(&self, missing: &[Address]) -> Vec<String> {
-        let files = self.process.modules.iter().zip(&self.files);
-        files
-            .filter(|(module, _)| missing.iter().any(|&at| module.base <= at && at < module.end))
-            .filter_map(|(module, file)| match file.get()? {
-                ModuleFile::Found(_) => None,
-                ModuleFile::NotFound { tried } => {
-                    let reason = tried.last().map_or("it was not looked for", |tried| tried.reason.as_str());
-                    Some(format!("{}: bytes of it are missing: {reason}", module.path))
-                }
-            })
-            .collect()
     }
 
     /// What every core of the process needs to hold: the pages that [`Dump::open`] reads, and those that a debugger needs
@@ -207,6 +133,80 @@ impl Dump {
         redact: Option<Overwrite<'_>>,
     ) -> io::Result<Written> {
         self.container.write(&self.process, &self.data, memory, pages, redact, out)
+    }
+}
+
+impl Inferior for Dump {
+    fn source(&self) -> Source {
+        Source {
+            path: self.path.to_string_lossy().into_owned(),
+            format: self.container.format(),
+            arch: self.process.machine.to_string(),
+            size_bytes: self.size,
+            truncated: self.container.truncated(),
+            time: self.container.time().map(str::to_owned).or_else(|| self.origin.time.clone()),
+            host: self.origin.host.clone(),
+            boot_id: self.origin.boot_id.clone(),
+            contents: self.container.contents().cloned(),
+        }
+    }
+
+    fn process(&self) -> &ProcessInfo {
+        &self.process
+    }
+
+    fn memory(&self) -> Box<dyn Memory + '_> {
+        let copier = |bytes: &[u8], buffer: &mut [u8]| input::copy(&self.file, &self.data, bytes, buffer);
+        let memory = address_space::lay_out(
+            self.container.segments(),
+            self.container.mappings(),
+            &self.process.modules,
+            &self.data,
+            |index| self.file_of(index),
+        );
+        Box::new(memory.passing_over_by(Box::new(copier)))
+    }
+
+    fn module_file(&self, index: usize) -> Option<&[u8]> {
+        self.file_of(index).bytes()
+    }
+
+    fn file_warnings(&self) -> Vec<String> {
+        let files = self.files.iter().filter_map(OnceCell::get);
+        let unverified = files.filter_map(|file| match file {
+            ModuleFile::Found(found) if !found.verified => Some(format!(
+                "{}: used because it was named; the dump has no build id to tell whether it is the same file",
+                found.path.display()
+            )),
+            _ => None,
+        });
+        let exe = self.search.exe.as_ref().filter(|_| self.container.main_known()).and_then(|exe| match self
+            .file_of(0)
+        {
+            ModuleFile::NotFound { tried } => {
+                let tried = tried.iter().find(|tried| tried.path == *exe)?;
+                Some(format!("{}: {}", exe.display(), tried.reason))
+            }
+            ModuleFile::Found(found) if found.path != *exe => {
+                Some(format!("{}: not used, {} is the main program", exe.display(), found.path.display()))
+            }
+            ModuleFile::Found(_) => None,
+        });
+        exe.into_iter().chain(unverified).collect()
+    }
+
+    fn missing_files(&self, missing: &[Address]) -> Vec<String> {
+        let files = self.process.modules.iter().zip(&self.files);
+        files
+            .filter(|(module, _)| missing.iter().any(|&at| module.base <= at && at < module.end))
+            .filter_map(|(module, file)| match file.get()? {
+                ModuleFile::Found(_) => None,
+                ModuleFile::NotFound { tried } => {
+                    let reason = tried.last().map_or("it was not looked for", |tried| tried.reason.as_str());
+                    Some(format!("{}: bytes of it are missing: {reason}", module.path))
+                }
+            })
+            .collect()
     }
 }
 

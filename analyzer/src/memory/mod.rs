@@ -95,6 +95,20 @@ pub trait Memory {
     fn ranges(&self) -> Vec<Range>;
 }
 
+impl Memory for Box<dyn Memory + '_> {
+    fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.as_ref().read(at, buffer)
+    }
+
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.as_ref().pass_over(at, buffer)
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        self.as_ref().ranges()
+    }
+}
+
 /// Typed reads on any [`Memory`]. The targets known so far are all little-endian with 8-byte pointers;
 /// the container readers refuse others.
 impl dyn Memory + '_ {

@@ -2,6 +2,7 @@
 
 pub(crate) mod elf;
 mod image;
+mod inferior;
 pub mod pe;
 mod pthread;
 pub mod signal;
@@ -11,6 +12,7 @@ pub(crate) mod synthetic;
 pub(crate) mod windows;
 
 pub use image::ImageError;
+pub use inferior::Inferior;
 pub use pthread::NativeThreads;
 
 use crate::addr::{Address, Machine};

@@ -1,10 +1,9 @@
 //! What the process's `_asyncio` says of structs.
 
 use super::locate::{OTHER, ranked};
-use crate::dump::Dump;
 use crate::layout::{AsyncioOffsets, Layout};
 use crate::memory::Memory;
-use crate::process::symbols;
+use crate::process::{Inferior, symbols};
 use crate::report::Evidence;
 
 /// The section, in ELF and in PE, whose names have at most eight bytes.
@@ -13,16 +12,16 @@ const MAPPED_SECTION: &str = "AsyncioD";
 
 /// Applies what the module `_asyncio`, or what it is linked into, says of `layout`. Returns the evidence where that was
 /// something else than the table says.
-pub(super) fn apply(dump: &Dump, memory: &dyn Memory, layout: &mut Layout) -> Option<Evidence> {
+pub(super) fn apply(inferior: &dyn Inferior, memory: &dyn Memory, layout: &mut Layout) -> Option<Evidence> {
     if !layout.structs.TaskObj.task_node.exists() {
         return None;
     }
-    for (rank, index) in ranked(dump) {
-        let Some(module) = dump.process().modules.get(index) else { continue };
+    for (rank, index) in ranked(inferior) {
+        let Some(module) = inferior.process().modules.get(index) else { continue };
         if rank == OTHER && !module.file_name().starts_with("_asyncio") {
             continue;
         }
-        let in_file = || symbols::section_address(dump.module_file(index).bytes()?, module, SECTION);
+        let in_file = || symbols::section_address(inferior.module_file(index)?, module, SECTION);
         let section = symbols::mapped_section(memory, module, MAPPED_SECTION).or_else(in_file);
         let Some((address, _)) = section else { continue };
         let Ok(offsets) = AsyncioOffsets::read(memory, address) else { continue };

@@ -3,10 +3,9 @@
 
 use super::search::module_data;
 use crate::addr::Address;
-use crate::dump::Dump;
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::{NativeThreads, symbols};
+use crate::process::{Inferior, NativeThreads, symbols};
 use crate::report::Evidence;
 use crate::stack::{Globals, Roots, interpreter_states, thread_state};
 use std::collections::HashSet;
@@ -28,8 +27,8 @@ pub(super) struct Candidate {
 
 /// The modules that export what such interpreters do. Variables that are not exported are found in the symbol table of
 /// the module's file, where that is at hand and was not stripped.
-pub(super) fn candidates(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
-    let modules = &dump.process().modules;
+pub(super) fn candidates(inferior: &dyn Inferior, memory: &dyn Memory) -> Vec<Candidate> {
+    let modules = &inferior.process().modules;
     let exported: Vec<(usize, Address)> = modules
         .iter()
         .enumerate()
@@ -47,7 +46,7 @@ pub(super) fn candidates(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
             let current = if holds_one(&(index, own)) { own } else { first.map_or(own, |&(_, at)| at) };
             let evidence =
                 evidence("symbol", format!("dynamic symbol {EXPORTED} of {}", module.path), current);
-            let file = dump.module_file(index).bytes();
+            let file = inferior.module_file(index);
             let globals = globals(|name| symbols::static_symbol(file?, module, name), Some(current));
             Some(Candidate { module: index, globals, evidence: vec![evidence] })
         })
@@ -74,11 +73,11 @@ fn evidence(method: &'static str, detail: String, address: Address) -> Evidence 
 /// The interpreters of a candidate by one layout, and how they were found: by `interp_head`, else by what in the
 /// module's data leads to an interpreter, as `interp_head` does even where nothing names it.
 pub(super) fn roots(
-    dump: &Dump,
+    inferior: &dyn Inferior,
     inspector: &Inspector<'_>,
     candidate: &Candidate,
 ) -> Option<(Roots, Vec<Evidence>)> {
-    let module = dump.process().modules.get(candidate.module)?;
+    let module = inferior.process().modules.get(candidate.module)?;
     let globals = candidate.globals.clone();
     let found = |interpreters, how| {
         let evidence = candidate.evidence.iter().cloned().chain(how).collect();
@@ -91,7 +90,7 @@ pub(super) fn roots(
         let how = evidence("symbol", format!("symbol interp_head of {}", module.path), head);
         return Some(found(vec![first], Some(how)));
     }
-    let heads = heads_in_data(dump, inspector, candidate.module);
+    let heads = heads_in_data(inferior, inspector, candidate.module);
     if let Some(&(at, _)) = heads.first() {
         let how = evidence("scan", format!("a list of interpreters in the data of {}", module.path), at);
         return Some(found(heads.into_iter().map(|(_, interpreter)| interpreter).collect(), Some(how)));
@@ -103,14 +102,18 @@ pub(super) fn roots(
 
 /// Words in a module's data that lead to an interpreter with a living thread: where they lie, and the interpreter. Those
 /// that lead to the longest lists first.
-fn heads_in_data(dump: &Dump, inspector: &Inspector<'_>, module: usize) -> Vec<(Address, Address)> {
-    let memory = dump.memory();
+fn heads_in_data(
+    inferior: &dyn Inferior,
+    inspector: &Inspector<'_>,
+    module: usize,
+) -> Vec<(Address, Address)> {
+    let memory = inferior.memory();
     let memory: &dyn Memory = &memory;
     let writable: Vec<Range> = memory.ranges().into_iter().filter(|range| range.writable).collect();
-    let natives = NativeThreads::new(memory, dump.process());
+    let natives = NativeThreads::new(memory, inferior.process());
     let mut tried = HashSet::new();
     let mut heads: Vec<(usize, Address, Address)> = Vec::new();
-    let data = module_data(dump, memory).into_iter().filter(|(_, owner)| *owner == Some(module));
+    let data = module_data(inferior, memory).into_iter().filter(|(_, owner)| *owner == Some(module));
     for (range, _) in data {
         let size = range.size.min(MAX_DATA) as usize;
         let Ok(bytes) = memory.bytes(range.start, size) else { continue };

@@ -3,10 +3,9 @@
 use super::search::module_data;
 use super::words::{self, Wanted};
 use crate::addr::Address;
-use crate::dump::Dump;
 use crate::layout::DEBUG_COOKIE;
 use crate::memory::Memory;
-use crate::process::{Module, symbols};
+use crate::process::{Inferior, Module, symbols};
 use crate::report::Evidence;
 
 /// The most cookies of one mapping that are looked at.
@@ -30,26 +29,26 @@ pub struct Candidate {
 /// By dynamic symbol in the modules that look like Python: few, so that all of them are asked, as a process may have
 /// several runtimes. Images of Windows are all asked, as their headers are in the dump or nowhere.
 pub(super) fn by_symbol_of_python<'d>(
-    dump: &'d Dump,
+    inferior: &'d dyn Inferior,
     memory: &'d dyn Memory,
 ) -> impl Iterator<Item = Candidate> + 'd {
-    let modules = ranked(dump).into_iter().filter(|(rank, index)| {
-        *rank < OTHER || dump.process().modules.get(*index).is_some_and(|module| module.is_pe())
+    let modules = ranked(inferior).into_iter().filter(|(rank, index)| {
+        *rank < OTHER || inferior.process().modules.get(*index).is_some_and(|module| module.is_pe())
     });
-    modules.filter_map(|(_, index)| in_image(memory, dump.process().modules.get(index)?))
+    modules.filter_map(|(_, index)| in_image(memory, inferior.process().modules.get(index)?))
 }
 
 /// By dynamic symbol in the other modules; then by full symbol table and by section of the files at hand.
 pub(super) fn by_symbol_and_file<'d>(
-    dump: &'d Dump,
+    inferior: &'d dyn Inferior,
     memory: &'d dyn Memory,
 ) -> impl Iterator<Item = Candidate> + 'd {
-    let modules = &dump.process().modules;
-    let others = ranked(dump).into_iter().filter(|(rank, _)| *rank == OTHER);
+    let modules = &inferior.process().modules;
+    let others = ranked(inferior).into_iter().filter(|(rank, _)| *rank == OTHER);
     let by_symbol = others.filter_map(|(_, index)| in_image(memory, modules.get(index)?));
-    let by_file = ranked(dump).into_iter().filter_map(move |(_, index)| {
+    let by_file = ranked(inferior).into_iter().filter_map(move |(_, index)| {
         let module = modules.get(index)?;
-        let file = dump.module_file(index).bytes()?;
+        let file = inferior.module_file(index)?;
         if let Some(address) = symbols::static_symbol(file, module, "_PyRuntime") {
             return Some(candidate(memory, module, address, "symbol", "symbol _PyRuntime"));
         }
@@ -74,24 +73,24 @@ fn in_image(memory: &dyn Memory, module: &Module) -> Option<Candidate> {
 
 /// Whether a library is named like Python's, has none of `runtimes` in its data and does not tell by a symbol where its
 /// own is, as where its file is not at hand: then there may be one that is not known.
-pub(super) fn has_mute_library(dump: &Dump, memory: &dyn Memory, runtimes: &[Address]) -> bool {
-    let data = module_data(dump, memory);
-    dump.process().modules.iter().enumerate().any(|(index, module)| {
+pub(super) fn has_mute_library(inferior: &dyn Inferior, memory: &dyn Memory, runtimes: &[Address]) -> bool {
+    let data = module_data(inferior, memory);
+    inferior.process().modules.iter().enumerate().any(|(index, module)| {
         let own = |at: &Address| data.iter().any(|(range, of)| *of == Some(index) && range.contains(*at));
         is_library(module.file_name()) && !runtimes.iter().any(own) && in_image(memory, module).is_none()
     })
 }
 
 /// By cookie in the writable data of modules: `_PyRuntime` begins with `_Py_DebugOffsets` from 3.13 on.
-pub(super) fn by_cookie(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
+pub(super) fn by_cookie(inferior: &dyn Inferior, memory: &dyn Memory) -> Vec<Candidate> {
     let wanted = Wanted::new(vec![u64::from_le_bytes(DEBUG_COOKIE)]);
     let mut found = Vec::new();
-    for (range, module) in module_data(dump, memory) {
+    for (range, module) in module_data(inferior, memory) {
         let mut places = Vec::new();
         if let Some(wanted) = &wanted {
             words::find(memory, range, wanted, MAX_COOKIES, &mut places);
         }
-        let module = module.and_then(|index| dump.process().modules.get(index));
+        let module = module.and_then(|index| inferior.process().modules.get(index));
         let of = module.map(|module| format!(" in {}", module.path)).unwrap_or_default();
         found.extend(places.into_iter().map(|address| Candidate {
             address,
@@ -107,13 +106,13 @@ pub(super) fn by_cookie(dump: &Dump, memory: &dyn Memory) -> Vec<Candidate> {
 }
 
 /// A Python that is not of the kinds that pycore reads: what it is, and where.
-pub(super) fn other_python(dump: &Dump, memory: &dyn Memory) -> Option<String> {
+pub(super) fn other_python(inferior: &dyn Inferior, memory: &dyn Memory) -> Option<String> {
     // Exported by every CPython before `_PyRuntime` came with 3.7, and by PyPy.
     const SIGNS: [(&str, &str); 2] = [
         ("_PyThreadState_Current", "a CPython older than 3.7 that no table fits"),
         ("pypy_execute_source", "PyPy"),
     ];
-    let modules = &dump.process().modules;
+    let modules = &inferior.process().modules;
     let by_symbol = modules.iter().find_map(|module| {
         let sign = SIGNS.iter().find(|(symbol, _)| {
             symbols::dynamic_symbol(memory, module, symbol).is_ok_and(|address| address.is_some())
@@ -140,7 +139,7 @@ fn is_library(name: &str) -> bool {
 pub(super) const OTHER: u8 = 3;
 
 /// The modules by rank and index: those named like Python first, then the main program, then the rest.
-pub(super) fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
+pub(super) fn ranked(inferior: &dyn Inferior) -> Vec<(u8, usize)> {
     let rank = |(index, module): (usize, &Module)| {
         let name = module.file_name();
         let is_extension = name.contains(".cpython-");
@@ -152,14 +151,14 @@ pub(super) fn ranked(dump: &Dump) -> Vec<(u8, usize)> {
         };
         (rank, index)
     };
-    let mut ranked: Vec<_> = dump.process().modules.iter().enumerate().map(rank).collect();
+    let mut ranked: Vec<_> = inferior.process().modules.iter().enumerate().map(rank).collect();
     ranked.sort_unstable();
     ranked
 }
 
 /// The version that the names of the modules tell, where only one does.
-pub(super) fn version_in_names(dump: &Dump) -> Option<(u8, u8)> {
-    let modules = dump.process().modules.iter();
+pub(super) fn version_in_names(inferior: &dyn Inferior) -> Option<(u8, u8)> {
+    let modules = inferior.process().modules.iter();
     let mut versions = modules.filter_map(|module| version_in_name(module.file_name()));
     let first = versions.next()?;
     versions.all(|version| version == first).then_some(first)

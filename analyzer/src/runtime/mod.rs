@@ -14,11 +14,10 @@ pub use locate::Candidate;
 pub use version::HexVersion;
 
 use crate::addr::Address;
-use crate::dump::Dump;
 use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
 use crate::memory::{Fault, Memory};
 use crate::object::{Inspector, Unreadable};
-use crate::process::{NativeThreads, OperatingSystem, ProcessInfo};
+use crate::process::{Inferior, NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::Evidence;
 use crate::stack::{self, Roots};
 use log::{debug, info};
@@ -84,42 +83,47 @@ impl NotFound {
     }
 }
 
-/// Finds the live runtimes of a process, the most trusted way first. What needs more reading is tried only where the
+/// Finds the live runtimes of `inferior`, the most trusted way first. What needs more reading is tried only where the
 /// ways before it found none. `memory` is what is read of what was found; passing over memory in search of it is not.
 ///
 /// # Errors
 /// When there is none, or none that a table fits.
-pub fn locate(dump: &Dump, memory: &dyn Memory, registry: &LayoutRegistry) -> Result<Vec<Runtime>, NotFound> {
+pub fn locate(
+    inferior: &dyn Inferior,
+    memory: &dyn Memory,
+    registry: &LayoutRegistry,
+) -> Result<Vec<Runtime>, NotFound> {
     let mut search =
-        Search { dump, memory, registry, found: Vec::new(), tried: HashSet::new(), failure: None };
-    search.try_all(locate::by_symbol_of_python(dump, memory));
+        Search { inferior, memory, registry, found: Vec::new(), tried: HashSet::new(), failure: None };
+    search.try_all(locate::by_symbol_of_python(inferior, memory));
     search.by_globals();
-    let whole = dump.memory();
+    let whole = inferior.memory();
+    let whole: &dyn Memory = &whole;
     if search.found.is_empty() {
-        search.try_all(locate::by_cookie(dump, &whole));
+        search.try_all(locate::by_cookie(inferior, whole));
     }
     if search.found.is_empty() {
-        search.try_all(locate::by_symbol_and_file(dump, memory));
+        search.try_all(locate::by_symbol_and_file(inferior, memory));
     }
     let may_have_more = || {
-        locate::has_mute_library(dump, memory, &search.places_of_runtimes())
-            || search::is_cheap(dump) && search.has_strays(&whole)
+        locate::has_mute_library(inferior, memory, &search.places_of_runtimes())
+            || search::is_cheap(inferior) && search.has_strays(whole)
     };
     if search.found.is_empty() || may_have_more() {
-        search.by_threads(&whole);
+        search.by_threads(whole);
     }
-    search.complete(&whole);
+    search.complete(whole);
     if search.found.is_empty() {
         return Err(search
             .failure
-            .or_else(|| locate::other_python(dump, memory).map(|what| NotFound::Unsupported { what }))
+            .or_else(|| locate::other_python(inferior, memory).map(|what| NotFound::Unsupported { what }))
             .unwrap_or(NotFound::NoInterpreter));
     }
     Ok(search.found)
 }
 
 struct Search<'d> {
-    dump: &'d Dump,
+    inferior: &'d dyn Inferior,
     memory: &'d dyn Memory,
     registry: &'d LayoutRegistry,
     found: Vec<Runtime>,
@@ -135,7 +139,7 @@ impl Search<'_> {
                 continue;
             }
             info!("_PyRuntime at {}: {}", candidate.address, candidate.evidence.detail);
-            match understand(self.dump, self.memory, self.registry, &candidate) {
+            match understand(self.inferior, self.memory, self.registry, &candidate) {
                 Ok(runtime) => self.found.push(runtime),
                 Err(failure) => {
                     debug!("not used: {failure:?}");
@@ -147,9 +151,9 @@ impl Search<'_> {
 
     /// By the variables of interpreters without `_PyRuntime`.
     fn by_globals(&mut self) {
-        let process = self.dump.process();
+        let process = self.inferior.process();
         let mut found: Vec<Runtime> = Vec::new();
-        for candidate in globals::candidates(self.dump, self.memory) {
+        for candidate in globals::candidates(self.inferior, self.memory) {
             let module = process.modules.get(candidate.module);
             let hint = module.and_then(|module| locate::version_in_name(module.file_name()));
             let mut best = None;
@@ -159,7 +163,8 @@ impl Search<'_> {
                     continue;
                 }
                 let inspector = Inspector::new(self.memory, table);
-                let Some((roots, mut evidence)) = globals::roots(self.dump, &inspector, &candidate) else {
+                let Some((roots, mut evidence)) = globals::roots(self.inferior, &inspector, &candidate)
+                else {
                     continue;
                 };
                 let layout = build_options::applied(&inspector, &roots);
@@ -185,14 +190,14 @@ impl Search<'_> {
     /// By thread states, which are found by their threads; where the interpreters that they belong to are missing, by
     /// their frames alone. `whole` is the memory that is passed over.
     fn by_threads(&mut self, whole: &dyn Memory) {
-        let process = self.dump.process();
+        let process = self.inferior.process();
         if process.threads.is_empty() {
             return self.by_shape(whole);
         }
         let known = self.found.len();
-        let places = search::places(self.dump, whole);
+        let places = search::places(self.inferior, whole);
         info!("{} places hold the pthread_self() or the id of a thread", places.len());
-        self.try_layouts(|inspector| search::runtimes(self.dump, inspector, &places));
+        self.try_layouts(|inspector| search::runtimes(self.inferior, inspector, &places));
         if self.found.is_empty() {
             self.try_layouts(|inspector| {
                 let threads = search::stray_thread_states(inspector, &places);
@@ -213,7 +218,7 @@ impl Search<'_> {
     fn by_shape(&mut self, whole: &dyn Memory) {
         self.try_layouts(|inspector| {
             let places = search::places_by_shape(whole, inspector);
-            let mut found = search::runtimes(self.dump, inspector, &places);
+            let mut found = search::runtimes(self.inferior, inspector, &places);
             found.retain(|roots| search::leads_to_code(inspector, roots));
             found
         });
@@ -222,7 +227,7 @@ impl Search<'_> {
     /// Whether a thread may have a thread state that is not among those found so far.
     fn has_strays(&self, whole: &dyn Memory) -> bool {
         let is_known = |place| self.found.iter().any(|runtime| runtime.fit.threads.contains(place));
-        search::places(self.dump, whole).iter().any(|place| !is_known(place))
+        search::places(self.inferior, whole).iter().any(|place| !is_known(place))
     }
 
     /// Where `_PyRuntime` lies in those found so far.
@@ -233,8 +238,8 @@ impl Search<'_> {
 
     /// Adds, of what `find` finds by each layout, what fits best and is not known.
     fn try_layouts(&mut self, find: impl Fn(&Inspector<'_>) -> Vec<Roots>) {
-        let process = self.dump.process();
-        let hint = locate::version_in_names(self.dump);
+        let process = self.inferior.process();
+        let hint = locate::version_in_names(self.inferior);
         let mut best: Vec<Runtime> = Vec::new();
         let known = std::mem::take(&mut self.found);
         for entry in self.registry.entries() {
@@ -276,7 +281,7 @@ impl Search<'_> {
         if !self.found.iter().any(|runtime| runtime.fit.is_cut_short) {
             return;
         }
-        let mut places = search::places(self.dump, whole);
+        let mut places = search::places(self.inferior, whole);
         places.retain(|place| !self.found.iter().any(|runtime| runtime.fit.threads.contains(place)));
         for runtime in self.found.iter_mut().filter(|runtime| runtime.fit.is_cut_short) {
             let inspector = Inspector::new(self.memory, &runtime.layout);
@@ -333,7 +338,7 @@ fn found_by_thread(inspector: &Inspector<'_>, roots: &Roots, process: &ProcessIn
 
 /// Tries the layouts on one candidate. `_Py_DebugOffsets` wins over the table where the interpreter has it.
 fn understand(
-    dump: &Dump,
+    inferior: &dyn Inferior,
     memory: &dyn Memory,
     registry: &LayoutRegistry,
     candidate: &Candidate,
@@ -378,7 +383,7 @@ fn understand(
         }
         let roots = Roots::of_runtime(candidate.address);
         let layout = build_options::applied(&Inspector::new(memory, &layout), &roots);
-        let fit = fit::fit(memory, &layout, &roots, dump.process());
+        let fit = fit::fit(memory, &layout, &roots, inferior.process());
         debug!("layout {}: {} of {} checks", layout.name, fit.passed, fit.made);
         if let Some(failure) = &fit.failure {
             debug!("not used: {failure}");
@@ -398,7 +403,7 @@ fn understand(
         }
     }
     if let Some(runtime) = &mut best {
-        runtime.evidence.extend(asyncio::apply(dump, memory, &mut runtime.layout));
+        runtime.evidence.extend(asyncio::apply(inferior, memory, &mut runtime.layout));
     }
     best.ok_or_else(|| {
         let evidence = vec![candidate.evidence.clone()];

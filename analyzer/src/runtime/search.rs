@@ -7,11 +7,10 @@
 
 use super::words::{self, Wanted};
 use crate::addr::Address;
-use crate::dump::Dump;
 use crate::layout::{Field, Layout};
 use crate::memory::{Memory, Range};
 use crate::object::Inspector;
-use crate::process::{NativeThreads, OperatingSystem, ProcessInfo, windows};
+use crate::process::{Inferior, NativeThreads, OperatingSystem, ProcessInfo, windows};
 use crate::stack::{Roots, Stacks, ThreadState, interpreter_states, interpreter_threads, thread_state};
 use std::collections::{HashMap, HashSet};
 
@@ -28,8 +27,8 @@ const MAX_VALUES: usize = 1 << 18;
 const MAX_THREADS: usize = 1 << 16;
 
 /// Places in writable memory that hold the `pthread_self()` of a native thread; on Windows those that its slots lead to.
-pub(super) fn places(dump: &Dump, memory: &dyn Memory) -> Vec<Address> {
-    let process = dump.process();
+pub(super) fn places(inferior: &dyn Inferior, memory: &dyn Memory) -> Vec<Address> {
+    let process = inferior.process();
     if process.os == OperatingSystem::Windows {
         return places_by_slots(process, memory);
     }
@@ -55,8 +54,8 @@ pub(super) fn note_slots(process: &ProcessInfo, memory: &dyn Memory) {
 }
 
 /// Whether [`places`] need no memory to be passed over.
-pub(super) fn is_cheap(dump: &Dump) -> bool {
-    dump.process().os == OperatingSystem::Windows
+pub(super) fn is_cheap(inferior: &dyn Inferior) -> bool {
+    inferior.process().os == OperatingSystem::Windows
 }
 
 /// Places that hold the id of a native thread near what the thread's own slots lead to. Ids of Windows are small numbers
@@ -131,11 +130,11 @@ pub(super) fn places_by_shape(memory: &dyn Memory, inspector: &Inspector<'_>) ->
 }
 
 /// The runtimes whose thread states, by this layout, lie around `places`.
-pub(super) fn runtimes(dump: &Dump, inspector: &Inspector<'_>, places: &[Address]) -> Vec<Roots> {
+pub(super) fn runtimes(inferior: &dyn Inferior, inspector: &Inspector<'_>, places: &[Address]) -> Vec<Roots> {
     let mut interpreters = interpreters(inspector, places);
     let mut found = Vec::new();
     while let Some(&first) = interpreters.first() {
-        let runtime = runtime_of(dump, inspector, first, &interpreters);
+        let runtime = runtime_of(inferior, inspector, first, &interpreters);
         let roots = match runtime {
             Some(_) => Roots { runtime, ..Roots::default() },
             // Each leads to the older ones; those that another leads to need no mention.
@@ -205,7 +204,7 @@ fn thread_states<'p>(layout: &Layout, places: &'p [Address]) -> impl Iterator<It
 /// `_PyRuntime`, by the interpreter's pointer to it (from 3.10), else by the place in a module's data that has one of
 /// `known` as the head of its list or as its main interpreter, and leads to the interpreter.
 fn runtime_of(
-    dump: &Dump,
+    inferior: &dyn Inferior,
     inspector: &Inspector<'_>,
     interpreter: Address,
     known: &[Address],
@@ -222,11 +221,11 @@ fn runtime_of(
     }
     let fields = [layout.PyRuntimeState.interpreters_head, layout.PyRuntimeState.interpreters_main];
     let offsets = fields.map(|field| field.place.map(|place| u64::from(place.offset)));
-    let memory = dump.memory();
+    let memory = inferior.memory();
     let memory: &dyn Memory = &memory;
     let wanted = Wanted::new(known.iter().map(|known| known.0).collect())?;
     let mut places = Vec::new();
-    for (range, _) in module_data(dump, memory) {
+    for (range, _) in module_data(inferior, memory) {
         words::find(memory, range, &wanted, MAX_PLACES, &mut places);
     }
     let starts = |place: Address| offsets.into_iter().flatten().map(move |offset| place.sub(offset));
@@ -235,8 +234,8 @@ fn runtime_of(
 
 /// Writable data of modules, `.bss` included, with the index of the module in the process's list; all writable memory
 /// where the modules are not known.
-pub(super) fn module_data(dump: &Dump, memory: &dyn Memory) -> Vec<(Range, Option<usize>)> {
-    let modules = &dump.process().modules;
+pub(super) fn module_data(inferior: &dyn Inferior, memory: &dyn Memory) -> Vec<(Range, Option<usize>)> {
+    let modules = &inferior.process().modules;
     let mut data: Vec<(Range, Option<usize>)> = Vec::new();
     for range in memory.ranges().into_iter().filter(|range| range.writable) {
         // The kernel maps what `.bss` needs beyond the file's last page without a file, right behind it.

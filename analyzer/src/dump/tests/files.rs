@@ -47,7 +47,7 @@ fn a_file_stands_in_for_what_was_left_out() {
     let fault = |at, cause| Err(Fault { at: Address(at), cause });
     assert!(dump.files[0].get().is_none());
     assert_eq!(read(&dump, LIBRARY, PAGE as usize), Ok(file[..PAGE as usize].to_vec()));
-    assert!(matches!(dump.module_file(0), ModuleFile::Found(found) if found.verified));
+    assert!(matches!(dump.file_of(0), ModuleFile::Found(found) if found.verified));
     assert_eq!(read(&dump, LIBRARY + PAGE, 1), fault(LIBRARY + PAGE, FaultCause::NotDumped));
     assert_eq!(read(&dump, LIBRARY + 3 * PAGE + 2996, 8), Ok(vec![9, 9, 9, 9, 0, 0, 0, 0]));
     assert_eq!(read(&dump, LIBRARY + 4 * PAGE, 1), fault(LIBRARY + 4 * PAGE, FaultCause::NotMapped));
@@ -81,7 +81,7 @@ fn another_file_is_not_used() {
     fs::write(&path, Library { build_id: vec![5; 20], ..library() }.build()).unwrap();
     let dump = elided.open(elided.in_sysroot());
     assert_eq!(read(&dump, LIBRARY + 0x400, 1), fault);
-    let ModuleFile::NotFound { tried } = dump.module_file(0) else { panic!() };
+    let ModuleFile::NotFound { tried } = dump.file_of(0) else { panic!() };
     assert_eq!(tried[0].path, path);
     assert!(tried[0].reason.contains("its build id is 0505"));
     fs::write(&path, "not ELF").unwrap();
@@ -131,7 +131,7 @@ fn paths_that_lead_elsewhere_are_not_followed() {
             &library().build()[..0x400],
         );
         let dump = open(&core.build(), elided.in_sysroot()).unwrap();
-        assert!(matches!(dump.module_file(0), ModuleFile::NotFound { tried } if tried.is_empty()), "{path}");
+        assert!(matches!(dump.file_of(0), ModuleFile::NotFound { tried } if tried.is_empty()), "{path}");
     }
 }
 

@@ -54,13 +54,13 @@ fn a_file_stands_in_as_it_was_loaded() {
     assert!(dump.files[0].get().is_none(), "it is looked for when it is needed");
     let symbol = dynamic_symbol(&dump.memory(), &dump.process().modules[0], "_PyRuntime");
     assert_eq!(symbol, Ok(Some(Address(BASE + 0x2100))));
-    assert!(matches!(dump.module_file(0), ModuleFile::Found(found) if found.verified));
+    assert!(matches!(dump.file_of(0), ModuleFile::Found(found) if found.verified));
     assert_eq!(read(&dump, BASE + 0x1f00, 8), Ok((BASE + 0x2100).to_le_bytes().to_vec()));
     let missing = Err(Fault { at: Address(BASE + 0x2100), cause: FaultCause::NotDumped });
     assert_eq!(read(&dump, BASE + 0x2100, 8), missing, "the process could write there");
     let name = root.path().join("PYTHON313.dll");
     let named = FileSearch { lib_paths: vec![name], ..FileSearch::default() };
-    assert!(open(&minidump, named).unwrap().module_file(0).bytes().is_some());
+    assert!(open(&minidump, named).unwrap().file_of(0).bytes().is_some());
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_file_below_a_sysroot_is_found_without_its_drive() {
     let root = folder("Python/python313.dll");
     let search = FileSearch { sysroots: vec![root.path().to_owned()], ..FileSearch::default() };
     let dump = open(&minidump(r"C:\Python\python313.dll", TIMESTAMP, None), search).unwrap();
-    assert!(dump.module_file(0).bytes().is_some(), "without the id of a PDB, timestamp and size tell");
+    assert!(dump.file_of(0).bytes().is_some(), "without the id of a PDB, timestamp and size tell");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn another_file_of_the_same_name_is_not_used() {
     ] {
         let minidump = minidump(r"C:\Python\python313.dll", timestamp, age);
         let dump = open(&minidump, in_lib_path(&root)).unwrap();
-        let ModuleFile::NotFound { tried } = dump.module_file(0) else { panic!("it is another file") };
+        let ModuleFile::NotFound { tried } = dump.file_of(0) else { panic!("it is another file") };
         assert!(tried[0].reason.contains(why), "{tried:?}");
         let missing = Err(Fault { at: Address(BASE), cause: FaultCause::FileMissing });
         assert_eq!(read(&dump, BASE, 4), missing);
@@ -90,6 +90,6 @@ fn another_file_of_the_same_name_is_not_used() {
 #[test]
 fn a_path_of_windows_is_none_of_this_machine() {
     let dump = open(&minidump(r"C:\Python\python313.dll", TIMESTAMP, None), FileSearch::default()).unwrap();
-    let ModuleFile::NotFound { tried } = dump.module_file(0) else { panic!("there is none") };
+    let ModuleFile::NotFound { tried } = dump.file_of(0) else { panic!("there is none") };
     assert!(tried[0].reason.contains("--lib-path"), "{tried:?}");
 }

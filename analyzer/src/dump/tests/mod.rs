@@ -313,7 +313,7 @@ fn use_all(dump: &Dump) {
     }
     for (index, module) in dump.process().modules.iter().enumerate() {
         let _ = dynamic_symbol(&memory, module, "_PyRuntime");
-        let _ = dump.module_file(index);
+        let _ = dump.file_of(index);
     }
     let _ = (dump.source(), dump.file_warnings());
 }
