@@ -17,5 +17,6 @@ mod redact;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod session;
 mod source;
 pub mod stack;

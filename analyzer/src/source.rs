@@ -58,7 +58,8 @@ impl<'a> SourceFiles<'a> {
         related.chain(&mut exception.exceptions).for_each(|related| self.fill_exception(related));
     }
 
-    fn fill_frames(&mut self, frames: &mut [Frame]) {
+    /// Puts the text of their line into `frames`.
+    pub(crate) fn fill_frames(&mut self, frames: &mut [Frame]) {
         for frame in frames {
             if let (Some(file), Some(line)) = (&frame.file, frame.line) {
                 frame.source = self.line(file, line);

@@ -38,6 +38,24 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "session",
+        &[
+            "addr",
+            "analysis",
+            "diagnosis",
+            "dump",
+            "layout",
+            "memory",
+            "object",
+            "process",
+            "render",
+            "report",
+            "runtime",
+            "source",
+            "stack",
+        ],
+    ),
+    (
         "cli",
         &["addr", "analysis", "dump", "layout", "object", "process", "render", "report", "runtime", "stack"],
     ),
@@ -67,7 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustix", &["dump"]),
     ("schemars", &["addr", "cli", "report"]),
     ("scroll", &["dump"]),
-    ("serde_json", &["layout", "render"]),
+    ("serde_json", &["layout", "render", "session"]),
     ("serde_yaml", &["layout", "render"]),
     ("signal_hook", &["dump"]),
     ("tempfile", &["dump"]),
@@ -75,7 +93,8 @@ const CRATES: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that ask for capabilities, never for a version of Python.
-const WITHOUT_VERSIONS: &[&str] = &["addr", "dump", "memory", "object", "process", "render", "stack"];
+const WITHOUT_VERSIONS: &[&str] =
+    &["addr", "dump", "memory", "object", "process", "render", "session", "stack"];
 
 struct Source {
     room: String,

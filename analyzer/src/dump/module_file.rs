@@ -38,6 +38,13 @@ pub struct FileSearch {
     pub progress: Option<Progress>,
 }
 
+impl FileSearch {
+    /// Looks for the file of a module of a process that somebody else holds.
+    pub fn find(&self, module: &Module) -> ModuleFile {
+        find(self, module, module.path.as_bytes(), None)
+    }
+}
+
 /// What became of the search for a module's file.
 #[derive(Debug)]
 pub enum ModuleFile {

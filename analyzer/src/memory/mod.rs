@@ -27,6 +27,10 @@ pub enum FaultCause {
     Truncated,
     /// The bytes belong to a file that was mapped there and that could not be found, or is not the same file.
     FileMissing,
+    /// Whoever holds the process could not read it, and does not say why.
+    NotReadable,
+    /// The user asked to stop before it was read.
+    Interrupted,
 }
 
 impl fmt::Display for FaultCause {
@@ -36,6 +40,8 @@ impl fmt::Display for FaultCause {
             FaultCause::NotDumped => "left out of the dump",
             FaultCause::Truncated => "cut off: the dump is truncated",
             FaultCause::FileMissing => "in a mapped file that is not at hand",
+            FaultCause::NotReadable => "the debugger cannot read it",
+            FaultCause::Interrupted => "not read, as the user interrupted",
         })
     }
 }

@@ -12,10 +12,11 @@ pub(crate) mod synthetic;
 pub(crate) mod windows;
 
 pub use image::ImageError;
-pub use inferior::Inferior;
+pub use inferior::{Inferior, RefreshError};
 pub use pthread::NativeThreads;
 
 use crate::addr::{Address, Machine};
+use crate::memory::{Memory, Range};
 use crate::report::{
     Assertion, NativeException, NativeLocation, Signal, System, ThreadTimes, Times, UnloadedModule,
 };
@@ -131,6 +132,31 @@ impl PeIdentity {
 }
 
 impl Module {
+    /// The image of the file `path` that is mapped at `base`, with the ids and the end that its headers in `memory` tell;
+    /// `end` is at least `told_end`, which may be 0.
+    pub fn in_memory(memory: &dyn Memory, path: String, base: Address, told_end: Address) -> Self {
+        let mut module = Module { path, deleted: false, base, end: told_end, build_id: None, pe: None };
+        if let Ok(image) = elf::Image::read(memory, base) {
+            module.build_id = image.build_id();
+            module.end = module.end.max(image.end());
+        } else if let Ok(image) = pe::Image::read(memory, base) {
+            let identity = image.identity();
+            module.end = module.end.max(base.add(identity.size.into()));
+            module.pe = Some(identity);
+        }
+        module.end = module.end.max(base);
+        module
+    }
+
+    /// What is mapped of it, by the headers in `memory`.
+    pub fn ranges(&self, memory: &dyn Memory) -> Vec<Range> {
+        if let Ok(image) = elf::Image::read(memory, self.base) {
+            return image.ranges();
+        }
+        let image = pe::Image::read(memory, self.base);
+        image.map(|image| image.sections().map(|section| section.range).collect()).unwrap_or_default()
+    }
+
     /// The last component of the path.
     pub fn file_name(&self) -> &str {
         file_name(&self.path)
@@ -209,7 +235,7 @@ impl ProcessInfo {
     }
 
     /// A process of Linux of which nothing more is known than the machine.
-    pub(crate) fn unknown(machine: Machine) -> Self {
+    pub fn unknown(machine: Machine) -> Self {
         ProcessInfo {
             machine,
             os: OperatingSystem::Linux,

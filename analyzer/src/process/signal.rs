@@ -187,21 +187,31 @@ pub(crate) fn from_siginfo(siginfo: &[u8]) -> Option<Signal> {
     const SI_ADDR: usize = 16;
     let number = i32::from_le_bytes(*siginfo.get(SI_SIGNO..)?.first_chunk()?);
     let code = i32::from_le_bytes(*siginfo.get(SI_CODE..)?.first_chunk()?);
+    let address = siginfo.get(SI_ADDR..)?.first_chunk().map(|bytes| Address(u64::from_le_bytes(*bytes)));
+    let sender_pid = siginfo.get(SI_PID..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    Some(from_parts(number, Some(code), address, sender_pid))
+}
+
+/// A signal by the parts of its `siginfo_t`. Which of `address` and `sender_pid` it has at all, number and code tell.
+pub fn from_parts(
+    number: i32,
+    code: Option<i32>,
+    address: Option<Address>,
+    sender_pid: Option<u32>,
+) -> Signal {
+    let Some(code) = code else { return from_number(number) };
     let sent = code <= 0;
     let reasons =
         REASONS.iter().find(|(signal, _)| *signal == number).map_or(&[][..], |(_, reasons)| reasons);
     let code_name =
         SENDERS.iter().chain(reasons).find(|(value, _)| *value == code).map(|(_, name)| (*name).to_owned());
-    let address = (WITH_ADDRESS.contains(&number) && !sent && code != SI_KERNEL)
-        .then(|| siginfo.get(SI_ADDR..)?.first_chunk())
-        .flatten()
-        .map(|bytes| Address(u64::from_le_bytes(*bytes)));
-    let sender_pid = SENDERS_WITH_PID
-        .contains(&code)
-        .then(|| siginfo.get(SI_PID..)?.first_chunk())
-        .flatten()
-        .map(|bytes| u32::from_le_bytes(*bytes));
-    Some(Signal { code: Some(code), code_name, address, sender_pid, ..from_number(number) })
+    Signal {
+        code: Some(code),
+        code_name,
+        address: address.filter(|_| WITH_ADDRESS.contains(&number) && !sent && code != SI_KERNEL),
+        sender_pid: sender_pid.filter(|_| SENDERS_WITH_PID.contains(&code)),
+        ..from_number(number)
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,15 @@ pub fn json(document: &impl Serialize, out: impl Write) -> io::Result<()> {
     out.flush()
 }
 
+/// `document` as JSON on one line, escaped like that of [`json`].
+pub fn compact_json(document: &impl Serialize) -> String {
+    super::to_string(|bytes| {
+        let mut out = BufWriter::with_capacity(1 << 16, Guard::new(bytes, Notation::Json));
+        serde_json::to_writer(&mut out, document)?;
+        out.flush()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //!
 //! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
 
+mod answers;
 mod exception;
 mod greenlets;
 mod grouping;
@@ -13,12 +14,14 @@ mod samples;
 pub mod sanitize;
 mod shown;
 mod stack;
+mod table;
 mod tasks;
 mod text;
 mod value;
 mod yaml;
 
+pub use answers::{backtrace, thread_list, to_string};
 pub use info::info_text;
-pub use json::json;
+pub use json::{compact_json, json};
 pub use text::{TextOptions, text};
 pub use yaml::yaml;

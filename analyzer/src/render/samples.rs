@@ -58,6 +58,7 @@ pub(crate) fn exception(address: u64, type_name: &str, message: &str) -> Excepti
 pub(crate) fn thread(tid: u32, frames: Vec<Frame>) -> Thread {
     Thread {
         tid: Some(tid),
+        number: None,
         name: None,
         runtime: None,
         interpreter: Some(0),

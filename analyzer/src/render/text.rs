@@ -10,7 +10,7 @@ use crate::render::shown::Shown;
 use crate::render::stack;
 use crate::render::tasks;
 use crate::report::{
-    Attachment, Exception, Interpreter, NativeException, Process, Python, Report, Signal, Source,
+    Attachment, Exception, Gap, Interpreter, NativeException, Process, Python, Report, Signal, Source,
     SourceFormat, System, Thread, Times,
 };
 use std::io::{self, Write};
@@ -34,6 +34,7 @@ pub fn text(report: &Report, out: impl Write, options: TextOptions) -> io::Resul
     let (python, native): (Vec<_>, Vec<_>) =
         report.threads.iter().partition(|thread| thread.python || thread.crashed);
     for group in grouping::threads(python.into_iter()).iter().chain(&grouping::threads(native.into_iter())) {
+        writeln!(p)?;
         threads(&mut p, group, &mut shown)?;
     }
     if let Some(found) = &report.tasks {
@@ -46,7 +47,7 @@ pub fn text(report: &Report, out: impl Write, options: TextOptions) -> io::Resul
         greenlets::greenlets(&mut p, &mut shown, found)?;
     }
     last_exceptions(&mut p, report, &mut shown)?;
-    gaps(&mut p, report)?;
+    gaps(&mut p, &report.gaps)?;
     warnings(&mut p, &report.warnings)?;
     p.flush()
 }
@@ -231,11 +232,10 @@ pub(crate) fn source<W: Write>(p: &mut Printer<W>, source: &Source) -> io::Resul
 }
 
 /// Prints threads that are all in the same place.
-fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut Shown) -> io::Result<()> {
+pub(crate) fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut Shown) -> io::Result<()> {
     let Some(first) = group.first() else {
         return Ok(());
     };
-    writeln!(p)?;
     let style = if first.crashed { p.styles.crashed } else { p.styles.heading };
     p.paint(style, line(&title(group, first)))?;
     writeln!(p)?;
@@ -269,7 +269,10 @@ fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut Shown) -
 fn title(group: &[&Thread], first: &Thread) -> String {
     let mut text = match group {
         [_] => match first.tid {
-            Some(tid) => format!("Thread {tid}"),
+            Some(tid) => match &first.number {
+                Some(number) => format!("Thread {number} (tid {tid})"),
+                None => format!("Thread {tid}"),
+            },
             None => "Thread ?".to_owned(),
         },
         many => format!("{} threads like this: {}", many.len(), grouping::id_ranges(many)),
@@ -280,24 +283,7 @@ fn title(group: &[&Thread], first: &Thread) -> String {
         (Some(name), _) => text = format!("{text} \"{name}\""),
         (None, _) => {}
     }
-    let states = [
-        (first.crashed, "crashed"),
-        (first.main, "main"),
-        (first.holds_gil == Some(true), "holds the GIL"),
-        (first.waiting_for_gil == Some(true), "waiting for the GIL"),
-        (first.attachment == Some(Attachment::Attached), "attached"),
-        (first.attachment == Some(Attachment::ShuttingDown), "shutting down"),
-        (first.collecting_garbage == Some(true), "collecting garbage"),
-        (!first.python, "no Python"),
-    ];
-    let mut states: Vec<String> =
-        states.iter().filter(|(is, _)| *is).map(|(_, state)| (*state).to_owned()).collect();
-    if let Some(index) = first.runtime {
-        states.push(format!("Python #{}", index + 1));
-    }
-    if let Some(id) = first.interpreter.filter(|&id| id != 0) {
-        states.push(format!("interpreter {id}"));
-    }
+    let states = states(first);
     if !states.is_empty() {
         text = format!("{text} ({})", states.join(", "));
     }
@@ -305,6 +291,29 @@ fn title(group: &[&Thread], first: &Thread) -> String {
         text = format!("{text} in {}", stack::native_place(native));
     }
     text
+}
+
+/// What is to be said of a thread in a word or two each.
+pub(crate) fn states(thread: &Thread) -> Vec<String> {
+    let states = [
+        (thread.crashed, "crashed"),
+        (thread.main, "main"),
+        (thread.holds_gil == Some(true), "holds the GIL"),
+        (thread.waiting_for_gil == Some(true), "waiting for the GIL"),
+        (thread.attachment == Some(Attachment::Attached), "attached"),
+        (thread.attachment == Some(Attachment::ShuttingDown), "shutting down"),
+        (thread.collecting_garbage == Some(true), "collecting garbage"),
+        (!thread.python, "no Python"),
+    ];
+    let mut states: Vec<String> =
+        states.iter().filter(|(is, _)| *is).map(|(_, state)| (*state).to_owned()).collect();
+    if let Some(index) = thread.runtime {
+        states.push(format!("Python #{}", index + 1));
+    }
+    if let Some(id) = thread.interpreter.filter(|&id| id != 0) {
+        states.push(format!("interpreter {id}"));
+    }
+    states
 }
 
 fn one_exception<W: Write>(
@@ -336,8 +345,9 @@ fn last_exceptions<W: Write>(p: &mut Printer<W>, report: &Report, shown: &mut Sh
     Ok(())
 }
 
-fn gaps<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
-    let groups = grouping::gaps(&report.gaps);
+/// Prints what could not be read.
+pub(crate) fn gaps<W: Write>(p: &mut Printer<W>, gaps: &[Gap]) -> io::Result<()> {
+    let groups = grouping::gaps(gaps);
     if groups.is_empty() {
         return Ok(());
     }

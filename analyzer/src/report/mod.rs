@@ -2,10 +2,12 @@
 //!
 //! The field names are a contract (`pycore.report/1`): outside tools rely on them. What cannot be known is absent.
 
+mod answers;
 mod info;
 mod process;
 mod tasks;
 
+pub use answers::{Backtrace, ListedThread, ThreadList};
 pub use info::{Info, InfoModule, InfoThread};
 pub use process::{Assertion, NativeException, Process, Signal, System, ThreadTimes, Times, UnloadedModule};
 pub(crate) use process::{file_name, is_windows_path};
@@ -168,6 +170,9 @@ pub struct Thread {
     /// The native thread id, as the operating system gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tid: Option<u32>,
+    /// What the debugger that holds the process calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
     /// `threading.Thread.name` where one exists, else the operating system's name for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

@@ -122,6 +122,21 @@ pub fn locate(
     Ok(search.found)
 }
 
+/// Whether `runtimes`, which were found when `inferior` was looked at before, are where they were. What shows that they
+/// fit is made anew.
+pub fn still_there(inferior: &dyn Inferior, memory: &dyn Memory, runtimes: &mut [Runtime]) -> bool {
+    runtimes.iter_mut().all(|runtime| {
+        // Lists lead to what is new; what they do not lead to has to be searched for.
+        if !runtime.roots.threads.is_empty() || !runtime.roots.interpreters.is_empty() {
+            return false;
+        }
+        let fit = fit::fit(memory, &runtime.layout, &runtime.roots, inferior.process());
+        let is_same = fit.failure.is_none() && !fit.is_cut_short && fit.version == runtime.fit.version;
+        runtime.fit = fit;
+        is_same
+    })
+}
+
 struct Search<'d> {
     inferior: &'d dyn Inferior,
     memory: &'d dyn Memory,

@@ -18,8 +18,8 @@ pub use frame::RawFrame;
 pub use state::{Globals, InterpreterState, Roots, ThreadState};
 pub(crate) use state::{gil_holder, interpreter_states, interpreter_threads, thread_state};
 pub(crate) use suspended::Suspended;
-pub(crate) use threads::native_of;
 pub use threads::{interpreters, python_threads, with_native_threads};
+pub(crate) use threads::{native_of, python_threads_that};
 
 use crate::object::{Inspector, Limits, Unreadable};
 use crate::report;
@@ -36,13 +36,15 @@ pub struct Stacks<'i, 'a> {
     pub inspector: &'i Inspector<'a>,
     /// How much of values is shown; `None` for no locals.
     pub locals: Option<Limits>,
+    /// Whether what threads raise and handle is read with them.
+    pub exceptions: bool,
     codes: RefCell<HashMap<crate::addr::Address, Rc<Code>>>,
 }
 
 impl<'i, 'a> Stacks<'i, 'a> {
     /// Starts with nothing read.
     pub fn new(inspector: &'i Inspector<'a>, locals: Option<Limits>) -> Self {
-        Stacks { inspector, locals, codes: RefCell::default() }
+        Stacks { inspector, locals, exceptions: true, codes: RefCell::default() }
     }
 
     /// Tells the inspector what it needs beforehand: where modules are, whose attributes name types, and by the code of

@@ -10,6 +10,7 @@ use crate::addr::Address;
 use crate::object::{Inspector, Unreadable};
 use crate::process::{self, NativeThread, NativeThreads, OperatingSystem, ProcessInfo};
 use crate::report::{self, Exception, Frame, FrameKind, NativeLocation, Thread};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -101,19 +102,54 @@ pub fn python_threads(
     roots: &Roots,
     process: &ProcessInfo,
 ) -> Vec<Thread> {
+    python_threads_that(stacks, states, roots, process, |_| true)
+}
+
+/// The threads of a runtime whose native ids `are_wanted`, `None` where it is not known. The others' frames are not
+/// read.
+pub(crate) fn python_threads_that(
+    stacks: &Stacks<'_, '_>,
+    states: &[InterpreterState],
+    roots: &Roots,
+    process: &ProcessInfo,
+    are_wanted: impl Fn(Option<u32>) -> bool,
+) -> Vec<Thread> {
     let natives = NativeThreads::new(stacks.inspector.memory, process);
     let mut threads = Vec::new();
     for state in states {
-        let interpreter = InterpreterFacts::new(stacks.inspector, state, roots, process);
+        let interpreter = OnceCell::new();
         for thread in &state.threads {
-            let runner = runner(stacks.inspector, &natives, thread);
-            let native = runner.or_else(|| native_of(&natives, thread));
-            let own = runner.and_then(|native| natives.pthreads(native).first().copied());
-            let ident = own.map_or(thread.thread_id, |pthread| pthread.0);
-            threads.push(python_thread(stacks, &interpreter, thread, (ident, native), process));
+            let joined = Joined::new(stacks.inspector, &natives, thread);
+            if are_wanted(joined.tid) {
+                let interpreter = interpreter
+                    .get_or_init(|| InterpreterFacts::new(stacks.inspector, state, roots, process));
+                threads.push(python_thread(stacks, interpreter, thread, &joined, process));
+            }
         }
     }
     threads
+}
+
+/// A thread state's native thread.
+struct Joined<'p> {
+    native: Option<&'p NativeThread>,
+    /// What `pthread_self()` gives in the thread that runs it.
+    ident: u64,
+    tid: Option<u32>,
+}
+
+impl<'p> Joined<'p> {
+    fn new(inspector: &Inspector<'_>, natives: &NativeThreads<'p>, thread: &ThreadState) -> Self {
+        let runner = runner(inspector, natives, thread);
+        let native = runner.or_else(|| native_of(natives, thread));
+        let own = runner.and_then(|native| natives.pthreads(native).first().copied());
+        let own_id = thread.native_thread_id.and_then(|id| u32::try_from(id).ok()).filter(|&id| id != 0);
+        Joined {
+            native,
+            ident: own.map_or(thread.thread_id, |pthread| pthread.0),
+            tid: native.map(|native| native.tid).or(own_id),
+        }
+    }
 }
 
 /// Adds the native threads that are not among `threads`, and sorts all: the crashed one first, then the main one, then
@@ -167,20 +203,18 @@ impl InterpreterFacts {
     }
 }
 
-/// `ident`: what `pthread_self()` gives in the thread that runs it.
 fn python_thread(
     stacks: &Stacks<'_, '_>,
     interpreter: &InterpreterFacts,
     thread: &ThreadState,
-    (ident, native): (u64, Option<&NativeThread>),
+    &Joined { native, ident, tid }: &Joined<'_>,
     process: &ProcessInfo,
 ) -> Thread {
-    let own_id = thread.native_thread_id.and_then(|id| u32::try_from(id).ok()).filter(|&id| id != 0);
-    let tid = native.map(|native| native.tid).or(own_id);
     let holds_gil = interpreter.gil_holder.map(|holder| holder == thread.address);
     let (raw, frames) = python_frames(stacks, thread);
     Thread {
         tid,
+        number: None,
         name: interpreter
             .names
             .get(&ident)
@@ -217,7 +251,7 @@ fn python_thread(
         start: native.and_then(|native| place(native.start_address, process)),
         times: native.and_then(|native| native.times.clone()),
         frames,
-        exceptions: Some(stacks.exceptions_of(thread.address, &raw)),
+        exceptions: stacks.exceptions.then(|| stacks.exceptions_of(thread.address, &raw)),
     }
 }
 
@@ -263,6 +297,7 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
     let location = place(native.instruction_pointer, process);
     Thread {
         tid: Some(native.tid),
+        number: None,
         name: native.name.clone(),
         runtime: None,
         interpreter: None,

@@ -4,7 +4,7 @@ pub(crate) mod symbols;
 
 use super::image::{ImageError, read_struct};
 use crate::addr::Address;
-use crate::memory::{Fault, Memory};
+use crate::memory::{Fault, Memory, PAGE_SIZE, Range};
 use object::LittleEndian as LE;
 use object::elf::{self, Dyn64, DynamicTag, FileHeader64, ProgramHeader64, ProgramType};
 use object::read::elf::NoteIterator;
@@ -66,6 +66,24 @@ impl<'m> Image<'m> {
             .map(|header| Address(header.p_vaddr.get(LE)).add(header.p_memsz.get(LE)).add(bias))
             .max()
             .unwrap_or(self.base)
+    }
+
+    /// What the loader maps of it, in whole pages, each with what the process may do there to begin with.
+    pub(crate) fn ranges(&self) -> Vec<Range> {
+        let bias = self.load_bias();
+        let range = |header: &ProgramHeader64<LE>| {
+            let at = header.p_vaddr.get(LE).wrapping_add(bias);
+            let start = at & !(PAGE_SIZE - 1);
+            let end = at.checked_add(header.p_memsz.get(LE))?.checked_next_multiple_of(PAGE_SIZE)?;
+            let flags = header.p_flags.get(LE).0;
+            Some(Range {
+                start: Address(start),
+                size: end - start,
+                writable: flags & elf::PF_W.0 != 0,
+                executable: flags & elf::PF_X.0 != 0,
+            })
+        };
+        self.segments(elf::PT_LOAD).filter_map(range).collect()
     }
 
     /// The GNU build id.
