@@ -11,7 +11,7 @@ use crate::render::stack;
 use crate::render::tasks;
 use crate::report::{
     Attachment, Exception, Interpreter, NativeException, Process, Python, Report, Signal, Source,
-    SourceFormat, System, Thread, Times,
+    SourceFormat, System, Thread, ThreadState, Times,
 };
 use std::io::{self, Write};
 
@@ -292,6 +292,7 @@ fn title(group: &[&Thread], first: &Thread) -> String {
     ];
     let mut states: Vec<String> =
         states.iter().filter(|(is, _)| *is).map(|(_, state)| (*state).to_owned()).collect();
+    states.extend(first.state.map(|state| state_text(state, first.system_call.as_deref())));
     if let Some(index) = first.runtime {
         states.push(format!("Python #{}", index + 1));
     }
@@ -305,6 +306,19 @@ fn title(group: &[&Thread], first: &Thread) -> String {
         text = format!("{text} in {}", stack::native_place(native));
     }
     text
+}
+
+/// `running`, `sleeping in futex`.
+pub(crate) fn state_text(state: ThreadState, system_call: Option<&str>) -> String {
+    let state = match state {
+        ThreadState::Running => "running",
+        ThreadState::Sleeping => "sleeping",
+        ThreadState::Uninterruptible => "sleeping uninterruptibly",
+        ThreadState::Stopped => "stopped by a signal",
+        ThreadState::Traced => "stopped by a debugger",
+        ThreadState::Ended => "ended",
+    };
+    system_call.map_or_else(|| state.to_owned(), |call| format!("{state} in {call}"))
 }
 
 fn one_exception<W: Write>(
