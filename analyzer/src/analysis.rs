@@ -1,9 +1,14 @@
 //! From an inferior to a report: the one way through all rooms.
 
+mod live;
+
+pub use live::analyze_pid;
+
 use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
 use crate::layout::{Abi, LayoutRegistry, TableError};
+use crate::live::LiveError;
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::windows::Parameters;
@@ -44,6 +49,9 @@ pub enum AnalyzeError {
     /// The dump could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The live process could not be looked into.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The user's layout table could not be used.
     #[error(transparent)]
     Layout(#[from] TableError),

@@ -23,6 +23,7 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     let (how, category) = match (&process.signal, &process.exception) {
         (_, Some(exception)) => died_of_exception(exception),
         (Some(signal), None) => died_of(signal),
+        (None, None) if report.source.format == SourceFormat::Live => ("is alive,".to_owned(), "live"),
         (None, None) if report.source.format == SourceFormat::Minidump => {
             ("was alive (no exception),".to_owned(), "snapshot")
         }

@@ -10,6 +10,7 @@ pub mod cli;
 mod diagnosis;
 pub mod dump;
 pub mod layout;
+pub mod live;
 pub mod memory;
 pub mod object;
 pub mod process;

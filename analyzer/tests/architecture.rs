@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("memory", &["addr"]),
     ("process", &["addr", "memory", "report"]),
     ("dump", &["addr", "memory", "process", "report"]),
+    ("live", &["addr", "memory", "process", "report"]),
     ("layout", &["addr", "memory"]),
     ("runtime", &["addr", "layout", "memory", "object", "process", "report", "stack"]),
     ("object", &["addr", "layout", "memory", "report"]),
@@ -27,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnosis",
             "dump",
             "layout",
+            "live",
             "memory",
             "object",
             "process",
@@ -78,8 +80,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lzma_rust2", &["dump"]),
     ("memmap2", &["dump"]),
     ("minidump", &["dump"]),
+    ("nix", &["live"]),
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
+    ("procfs", &["live"]),
     ("regex", &["redact"]),
     ("regex_syntax", &["object"]),
     ("rustix", &["dump"]),
@@ -88,13 +92,14 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_json", &["layout", "render", "session"]),
     ("serde_yaml", &["layout", "render"]),
     ("signal_hook", &["dump"]),
+    ("syscalls", &["live"]),
     ("tempfile", &["dump"]),
     ("zstd", &["dump"]),
 ];
 
 /// Rooms that ask for capabilities, never for a version of Python.
 const WITHOUT_VERSIONS: &[&str] =
-    &["addr", "dump", "memory", "object", "process", "render", "session", "stack"];
+    &["addr", "dump", "live", "memory", "object", "process", "render", "session", "stack"];
 
 struct Source {
     room: String,

@@ -5,18 +5,23 @@ use super::{options, output};
 use crate::analysis;
 use crate::render::{self, TextOptions};
 use crate::report::Report;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 /// The report holds no Python stack.
 const NOTHING_FOUND: u8 = 1;
 
-/// Shows the report of a core; the exit code says whether it holds Python stacks.
+/// Shows the report of a dump or a live process; the exit code says whether it holds Python stacks.
 ///
 /// # Errors
 /// When the core cannot be read or the report not be written.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<ExitCode> {
-    let report = analysis::analyze(&args.input.core, &options::analyze(args)?)?;
+    let options = options::analyze(args)?;
+    let report = match (args.subject.pid, &args.subject.core) {
+        (Some(pid), _) => analysis::analyze_pid(pid, args.subject.nonblocking, &options)?,
+        (None, Some(core)) => analysis::analyze(core, &options)?,
+        (None, None) => bail!("give a dump, or a process with --pid"),
+    };
     output::write(&args.output, |out, face| match args.output.format {
         Format::Text => render::text(&report, out, TextOptions { colour: face.colour }),
         Format::Json => render::json(&report, out),

@@ -104,6 +104,9 @@ pub(super) enum Command {
 #[command(after_help = ANALYZE_EXAMPLES)]
 pub(super) struct AnalyzeArgs {
     #[command(flatten)]
+    pub(super) subject: SubjectArgs,
+
+    #[command(flatten)]
     pub(super) input: InputArgs,
 
     #[command(flatten)]
@@ -129,6 +132,10 @@ pub(super) struct AnalyzeArgs {
 #[derive(Debug, Args)]
 #[command(after_help = INFO_EXAMPLES)]
 pub(super) struct InfoArgs {
+    /// The core or minidump, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
+    #[arg(value_name = "DUMP", value_hint = ValueHint::FilePath)]
+    pub(super) core: PathBuf,
+
     #[command(flatten)]
     pub(super) input: InputArgs,
 
@@ -140,6 +147,10 @@ pub(super) struct InfoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = SHRINK_EXAMPLES)]
 pub(super) struct ShrinkArgs {
+    /// The core or minidump, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
+    #[arg(value_name = "DUMP", value_hint = ValueHint::FilePath)]
+    pub(super) core: PathBuf,
+
     #[command(flatten)]
     pub(super) input: InputArgs,
 
@@ -164,13 +175,31 @@ pub(super) enum Compress {
     Gzip,
 }
 
-/// What is read, and where the files it names are.
+/// What is read: a dump or a live process.
+#[derive(Debug, Args)]
+pub(super) struct SubjectArgs {
+    /// The core or minidump, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
+    #[arg(value_name = "DUMP", value_hint = ValueHint::FilePath, required_unless_present = "pid")]
+    pub(super) core: Option<PathBuf>,
+
+    /// A live process instead of a dump: it is stopped for the moment that it takes to copy what is needed
+    #[arg(
+        short,
+        long,
+        value_name = "PID",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)),
+        conflicts_with_all = ["core", "unpack_limit", "exe", "sysroot", "lib_path", "no_files"]
+    )]
+    pub(super) pid: Option<u32>,
+
+    /// Do not stop the process while it is read; what changes meanwhile may be torn, and the report says where
+    #[arg(long, requires = "pid")]
+    pub(super) nonblocking: bool,
+}
+
+/// How a dump is read, and where the files it names are.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
-    /// The core or minidump, also as zstd, lz4, xz, gzip or bzip2 packed it; `-` reads standard input
-    #[arg(value_name = "DUMP", value_hint = ValueHint::FilePath)]
-    pub(super) core: PathBuf,
-
     /// The most that a packed core, or one from a pipe, may unpack to: bytes, or with K, M, G or T [default: 64G]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) unpack_limit: Option<u64>,

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// # Errors
 /// When the core cannot be read or the result not be written.
 pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
-    let info = analysis::info(&args.input.core, &options::info(args)?)?;
+    let info = analysis::info(&args.core, &options::info(args)?)?;
     output::write(&args.output, |out, face| match args.output.format {
         Format::Text => render::info_text(&info, out, TextOptions { colour: face.colour }),
         Format::Json => render::json(&info, out),

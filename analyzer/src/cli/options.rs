@@ -25,7 +25,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
         },
         redact: args.redact.redact,
         source_root: args.source_root.clone(),
-        ..input(&args.input, args.output.output.as_deref())?
+        ..input(&args.input, args.subject.core.as_deref(), args.output.output.as_deref())?
     })
 }
 
@@ -34,7 +34,7 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
-    input(&args.input, args.output.output.as_deref())
+    input(&args.input, Some(&args.core), args.output.output.as_deref())
 }
 
 /// What `shrink` was asked for.
@@ -42,19 +42,22 @@ pub(super) fn info(args: &InfoArgs) -> Result<AnalyzeOptions> {
 /// # Errors
 /// When a path is not what its option needs.
 pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
-    Ok(AnalyzeOptions { redact: args.redact.redact, ..input(&args.input, Some(&args.output))? })
+    Ok(AnalyzeOptions {
+        redact: args.redact.redact,
+        ..input(&args.input, Some(&args.core), Some(&args.output))?
+    })
 }
 
 /// What every command that reads a core is asked: a report without values.
-fn input(input: &InputArgs, output: Option<&Path>) -> Result<AnalyzeOptions> {
+fn input(input: &InputArgs, dump: Option<&Path>, output: Option<&Path>) -> Result<AnalyzeOptions> {
     file("--exe", input.exe.as_deref())?;
     file("--layout", input.layout.as_deref())?;
     directories("--sysroot", &input.sysroot)?;
     if let Some(path) = input.lib_path.iter().find(|path| !path.exists()) {
         bail!("--lib-path {}: no such file or directory", path.display());
     }
-    if let Some(path) = output
-        && is_same_file(path, &input.core)
+    if let (Some(path), Some(dump)) = (output, dump)
+        && is_same_file(path, dump)
     {
         bail!("--output {} would overwrite the core; give another file", path.display());
     }

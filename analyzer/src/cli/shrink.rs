@@ -18,7 +18,7 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<ExitCode> {
     if to_stdout && std::io::stdout().is_terminal() {
         bail!("standard output is a terminal; send the small core into a file: -o small.core.zst");
     }
-    let smaller = analysis::shrink(&args.input.core, &options::shrink(args)?)?;
+    let smaller = analysis::shrink(&args.core, &options::shrink(args)?)?;
     let packer = args.compress.map_or_else(|| Packer::by_name(&args.output), packer);
     let written = if to_stdout {
         let mut written = None;

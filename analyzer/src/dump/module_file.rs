@@ -4,12 +4,12 @@ use super::input::{self, Opened};
 use super::unpack::Progress;
 use crate::addr::Address;
 use crate::memory::{Fault, Memory, PAGE_SIZE};
-use crate::process::elf::build_id_in_notes;
+use crate::process::elf::build_id_by;
 use crate::process::pe::Loaded;
 use crate::process::{self, Module, PeIdentity, hex, is_windows_path};
 use memmap2::Mmap;
 use object::LittleEndian as LE;
-use object::elf::{self, FileHeader64, ProgramHeader64};
+use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -297,7 +297,7 @@ fn check(candidate: &Candidate, module: &Module) -> Result<FoundFile, String> {
     let header = FileHeader64::<LE>::parse(&*bytes).map_err(|_| "is not a 64-bit ELF file".to_owned())?;
     let program_headers =
         header.program_headers(LE, &*bytes).map_err(|_| "is a damaged ELF file".to_owned())?;
-    let verified = match (&module.build_id, build_id(program_headers, &bytes)) {
+    let verified = match (&module.build_id, build_id_by(program_headers, &bytes)) {
         (None, _) => false,
         (Some(wanted), Some(found)) if wanted == found => true,
         (Some(wanted), Some(found)) => {
@@ -322,12 +322,4 @@ fn difference(wanted: &PeIdentity, found: &PeIdentity) -> Option<String> {
     let (wanted, found) = (wanted.pdb.as_ref()?, found.pdb.as_ref()?);
     ((wanted.guid, wanted.age) != (found.guid, found.age))
         .then(|| format!("is another file: the id of its PDB is {}, not {}", found.text(), wanted.text()))
-}
-
-/// The GNU build id of a file.
-fn build_id<'a>(program_headers: &[ProgramHeader64<LE>], file: &'a [u8]) -> Option<&'a [u8]> {
-    program_headers
-        .iter()
-        .filter(|header| header.p_type(LE) == elf::PT_NOTE)
-        .find_map(|header| build_id_in_notes(header.data(LE, file).ok()?, header.p_align(LE)))
 }

@@ -115,6 +115,20 @@ impl Memory for Box<dyn Memory + '_> {
     }
 }
 
+impl<M: Memory> Memory for &M {
+    fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        (**self).read(at, buffer)
+    }
+
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        (**self).pass_over(at, buffer)
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        (**self).ranges()
+    }
+}
+
 /// Typed reads on any [`Memory`]. The targets known so far are all little-endian with 8-byte pointers;
 /// the container readers refuse others.
 impl dyn Memory + '_ {

@@ -9,16 +9,19 @@ pub mod signal;
 pub mod symbols;
 #[cfg(test)]
 pub(crate) mod synthetic;
+mod system_call;
 pub(crate) mod windows;
 
 pub use image::ImageError;
 pub use inferior::{Inferior, RefreshError};
 pub use pthread::NativeThreads;
+pub(crate) use system_call::SystemCalls;
 
 use crate::addr::{Address, Machine};
 use crate::memory::{Memory, Range};
 use crate::report::{
-    Assertion, NativeException, NativeLocation, Signal, System, ThreadTimes, Times, UnloadedModule,
+    Assertion, NativeException, NativeLocation, Signal, System, ThreadState, ThreadTimes, Times,
+    UnloadedModule,
 };
 pub(crate) use crate::report::{file_name, is_windows_path};
 use std::fmt;
@@ -28,6 +31,8 @@ use std::fmt;
 pub struct NativeThread {
     /// The native thread id.
     pub tid: u32,
+    /// The id that the thread itself sees, where that is another one: in a pid namespace of its own.
+    pub inner_tid: Option<u32>,
     /// The operating system's name for it.
     pub name: Option<String>,
     /// The thread pointer: on Linux `fs_base` on x86-64, `tpidr_el0` on aarch64; on Windows the thread environment block.
@@ -42,6 +47,17 @@ pub struct NativeThread {
     pub times: Option<ThreadTimes>,
     /// The futex whose system call the thread was in: a lock or a condition that it waited for.
     pub futex: Option<Address>,
+    /// What the thread did, in a live process.
+    pub state: Option<ThreadState>,
+    /// The name of the system call that it was in, in a live process; its number where it has no name here.
+    pub system_call: Option<String>,
+}
+
+impl NativeThread {
+    /// The id that the thread itself sees and that its memory holds.
+    pub(crate) fn own_tid(&self) -> u32 {
+        self.inner_tid.unwrap_or(self.tid)
+    }
 }
 
 /// The operating systems whose processes are read.

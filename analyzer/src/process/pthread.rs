@@ -66,13 +66,13 @@ impl<'p> NativeThreads<'p> {
             memory,
             machine: process.machine,
             os: process.os,
-            by_tid: threads.map(|native| (u64::from(native.tid), native)).collect(),
+            by_tid: threads.map(|native| (u64::from(native.own_tid()), native)).collect(),
             by_pointer,
             ranges: OnceCell::new(),
         }
     }
 
-    /// The thread with that native id.
+    /// The thread with that native id, as the process itself sees it.
     pub fn by_tid(&self, tid: u64) -> Option<&'p NativeThread> {
         self.by_tid.get(&tid).copied()
     }
@@ -126,7 +126,7 @@ impl<'p> NativeThreads<'p> {
                 .map(|distance| pointer.sub(distance))
                 .filter(|&handle| {
                     let found = descriptors(self.machine);
-                    found.iter().any(|descriptor| self.tid_at(descriptor, handle) == Some(native.tid))
+                    found.iter().any(|descriptor| self.tid_at(descriptor, handle) == Some(native.own_tid()))
                 })
                 .collect(),
         }
@@ -158,7 +158,7 @@ impl<'p> NativeThreads<'p> {
     /// Whether a `struct pthread` at `handle` is that of `native`, as far as the dump has it.
     fn may_describe(&self, handle: Address, native: &NativeThread) -> bool {
         descriptors(self.machine).iter().any(|descriptor| {
-            self.memory.u32(handle.add(descriptor.tid)).map_or(true, |tid| tid == native.tid)
+            self.memory.u32(handle.add(descriptor.tid)).map_or(true, |tid| tid == native.own_tid())
         })
     }
 

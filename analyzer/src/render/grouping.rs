@@ -1,7 +1,7 @@
 //! What is said once for many: threads in the same place, gaps of the same kind.
 
 use crate::addr::Address;
-use crate::report::{Attachment, Frame, Gap, Generator, NativeLocation, Task, Thread};
+use crate::report::{Attachment, Frame, Gap, Generator, NativeLocation, Task, Thread, ThreadState};
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -68,6 +68,7 @@ struct Place<'a> {
     interpreter: (Option<usize>, Option<i64>),
     waiting_for_gil: bool,
     attachment: Option<Attachment>,
+    state: (Option<ThreadState>, Option<&'a str>),
     native: Option<(Option<&'a str>, Option<Address>)>,
     frames: Vec<FramePlace<'a>>,
 }
@@ -88,6 +89,7 @@ fn place(thread: &Thread) -> Option<Place<'_>> {
         interpreter: (thread.runtime, thread.interpreter),
         waiting_for_gil: thread.waiting_for_gil == Some(true),
         attachment: thread.attachment,
+        state: (thread.state, thread.system_call.as_deref()),
         native: thread.native_location.as_ref().filter(|_| !thread.python).map(native_place),
         frames: places(&thread.frames),
     })

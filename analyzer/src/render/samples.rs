@@ -68,6 +68,8 @@ pub(crate) fn thread(tid: u32, frames: Vec<Frame>) -> Thread {
         waiting_for_gil: None,
         attachment: None,
         collecting_garbage: None,
+        state: None,
+        system_call: None,
         python: true,
         native_location: None,
         start: None,

@@ -11,7 +11,7 @@ use crate::render::stack;
 use crate::render::tasks;
 use crate::report::{
     Attachment, Exception, Gap, Interpreter, NativeException, Process, Python, Report, Signal, Source,
-    SourceFormat, System, Thread, Times,
+    SourceFormat, System, Thread, ThreadState, Times,
 };
 use std::io::{self, Write};
 
@@ -307,6 +307,7 @@ pub(crate) fn states(thread: &Thread) -> Vec<String> {
     ];
     let mut states: Vec<String> =
         states.iter().filter(|(is, _)| *is).map(|(_, state)| (*state).to_owned()).collect();
+    states.extend(thread.state.map(|state| state_text(state, thread.system_call.as_deref())));
     if let Some(index) = thread.runtime {
         states.push(format!("Python #{}", index + 1));
     }
@@ -314,6 +315,19 @@ pub(crate) fn states(thread: &Thread) -> Vec<String> {
         states.push(format!("interpreter {id}"));
     }
     states
+}
+
+/// `running`, `sleeping in futex`.
+pub(crate) fn state_text(state: ThreadState, system_call: Option<&str>) -> String {
+    let state = match state {
+        ThreadState::Running => "running",
+        ThreadState::Sleeping => "sleeping",
+        ThreadState::Uninterruptible => "sleeping uninterruptibly",
+        ThreadState::Stopped => "stopped by a signal",
+        ThreadState::Traced => "stopped by a debugger",
+        ThreadState::Ended => "ended",
+    };
+    system_call.map_or_else(|| state.to_owned(), |call| format!("{state} in {call}"))
 }
 
 fn one_exception<W: Write>(

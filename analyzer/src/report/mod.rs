@@ -9,7 +9,9 @@ mod tasks;
 
 pub use answers::{Backtrace, ListedThread, ThreadList};
 pub use info::{Info, InfoModule, InfoThread};
-pub use process::{Assertion, NativeException, Process, Signal, System, ThreadTimes, Times, UnloadedModule};
+pub use process::{
+    Assertion, NativeException, Process, Signal, System, ThreadState, ThreadTimes, Times, UnloadedModule,
+};
 pub(crate) use process::{file_name, is_windows_path};
 pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
 
@@ -65,13 +67,13 @@ pub struct Report {
 /// The file or process that was read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Source {
-    /// The path as given by the user.
+    /// The path as given by the user; of a live process, its folder in /proc.
     pub path: String,
     /// The kind of container.
     pub format: SourceFormat,
     /// The instruction set of the target, as in `uname -m`.
     pub arch: String,
-    /// The size of the file, in bytes, as it lies on the disk.
+    /// The size of the file, in bytes, as it lies on the disk; of a live process, that of its memory.
     pub size_bytes: u64,
     /// Whether the file ends before what its headers promise.
     pub truncated: bool,
@@ -198,6 +200,12 @@ pub struct Thread {
     /// In free-threaded builds: whether it may run Python code, which several threads may at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment: Option<Attachment>,
+    /// What the native thread did, in a live process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<ThreadState>,
+    /// The system call that it was in, `futex`, `read`, in a live process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_call: Option<String>,
     /// `false` for a native thread that holds no Python thread state.
     pub python: bool,
     /// Where the processor was in this thread.
@@ -422,7 +430,7 @@ impl Exception {
 pub struct Diagnosis {
     /// One line that a person can act on.
     pub summary: String,
-    /// A word to group by: `crash`, `abort`, `killed`, `snapshot`, `no-python`.
+    /// A word to group by: `crash`, `abort`, `killed`, `snapshot`, `live`, `no-python`.
     pub category: String,
     /// What the summary rests on.
     pub details: Vec<String>,

@@ -125,6 +125,25 @@ pub struct Times {
     pub kernel_seconds: Option<u64>,
 }
 
+/// What a thread of a live process did when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThreadState {
+    /// It ran, or was ready to run.
+    Running,
+    /// It waited.
+    Sleeping,
+    /// It waited in the kernel and nothing, not even SIGKILL, could wake it but what it waited for: a disk, a network
+    /// file system, the child of a `vfork`.
+    Uninterruptible,
+    /// A signal of job control, as SIGSTOP, had stopped it before.
+    Stopped,
+    /// A debugger had stopped it.
+    Traced,
+    /// It had ended.
+    Ended,
+}
+
 /// When a thread was made and how long it ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ThreadTimes {

@@ -36,7 +36,7 @@ pub(super) fn places(inferior: &dyn Inferior, memory: &dyn Memory) -> Vec<Addres
     let threads = || process.threads.iter().take(MAX_THREADS);
     let mut ids = Vec::from_iter(threads().flat_map(|thread| natives.pthreads(thread)));
     if ids.is_empty() {
-        let tids = threads().map(|thread| thread.tid.into());
+        let tids = threads().map(|thread| thread.own_tid().into());
         let tids = places_of(memory, tids.collect());
         ids.extend(tids.into_iter().filter_map(|place| natives.pthread_around(place)));
     }
@@ -78,7 +78,7 @@ fn places_by_slots(process: &ProcessInfo, memory: &dyn Memory) -> Vec<Address> {
                 }
             }
             let words = (0..).zip(bytes.as_chunks::<4>().0);
-            let ids = words.filter(|(_, word)| u32::from_le_bytes(**word) == thread.tid);
+            let ids = words.filter(|(_, word)| u32::from_le_bytes(**word) == thread.own_tid());
             places.extend(ids.map(|(index, _)| value.element(index, 4)));
         }
     }

@@ -246,6 +246,8 @@ fn python_thread(
                 .note_gap(error.gap(format!("the state of the thread state at {}", thread.address)));
             None
         }),
+        state: native.and_then(|native| native.state),
+        system_call: native.and_then(|native| native.system_call.clone()),
         python: true,
         native_location: native.and_then(|native| place(native.instruction_pointer, process)),
         start: native.and_then(|native| place(native.start_address, process)),
@@ -307,6 +309,8 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
         waiting_for_gil: None,
         collecting_garbage: None,
         attachment: None,
+        state: native.state,
+        system_call: native.system_call.clone(),
         python: false,
         native_location: location.clone(),
         start: place(native.start_address, process),

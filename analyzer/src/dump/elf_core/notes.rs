@@ -4,9 +4,9 @@
 //! 64-bit machine. gdb's gcore and qemu write the same ones in orders of their own.
 
 use super::headers::NoteSegment;
-use super::machine::{self, Facts, StatusLayout, SystemCall};
+use super::machine::{self, Facts};
 use crate::addr::Address;
-use crate::process::{NativeThread, signal};
+use crate::process::{NativeThread, SystemCalls, signal};
 use crate::report::Signal;
 use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64};
@@ -142,7 +142,7 @@ impl Reader {
                 self.add_thread_pointer(description)
             }
             _ if name != elf::ELF_NOTE_CORE => return,
-            elf::NT_PRSTATUS => self.add_status(&facts.status, description),
+            elf::NT_PRSTATUS => self.add_status(facts, description),
             elf::NT_PRPSINFO => self.add_process(description),
             elf::NT_SIGINFO => self.add_siginfo(description),
             elf::NT_AUXV => self.add_auxiliary(description),
@@ -154,17 +154,16 @@ impl Reader {
         }
     }
 
-    fn add_status(&mut self, layout: &StatusLayout, status: &[u8]) -> Option<()> {
+    fn add_status(&mut self, facts: &Facts, status: &[u8]) -> Option<()> {
+        let layout = &facts.status;
         let address = |offset| u64_at(status, offset).map(Address);
         let thread = NativeThread {
             tid: u32_at(status, layout.pid)?,
-            name: None,
             thread_pointer: layout.thread_pointer.and_then(address).filter(|pointer| !pointer.is_null()),
             instruction_pointer: address(layout.instruction_pointer),
             stack_pointer: address(layout.stack_pointer),
-            start_address: None,
-            times: None,
-            futex: futex(&layout.system_call, status),
+            futex: futex(facts, status),
+            ..NativeThread::default()
         };
         let current_signal = i16::from_le_bytes(*status.get(layout.cursig..)?.first_chunk()?);
         self.current_signal.get_or_insert(current_signal.into());
@@ -256,16 +255,10 @@ impl Reader {
 }
 
 /// The futex that a thread waits for, by its `NT_PRSTATUS`.
-fn futex(call: &SystemCall, status: &[u8]) -> Option<Address> {
-    /// `FUTEX_WAIT`, `FUTEX_LOCK_PI`, `FUTEX_WAIT_BITSET`, `FUTEX_WAIT_REQUEUE_PI`, `FUTEX_LOCK_PI2` of Linux
-    /// `include/uapi/linux/futex.h`.
-    const WAITING: [u64; 5] = [0, 6, 9, 11, 13];
-    /// `FUTEX_PRIVATE_FLAG` and `FUTEX_CLOCK_REALTIME`; the argument is an `int`.
-    const COMMAND: u64 = 0xffff_ffff & !(128 | 256);
-    let number = u64_at(status, call.number)?;
-    let [futex, operation] = call.arguments.map(|at| u64_at(status, at));
-    let waits = WAITING.contains(&(operation? & COMMAND));
-    futex.filter(|_| waits && (number == call.futex || number == call.restart)).map(Address)
+fn futex(facts: &Facts, status: &[u8]) -> Option<Address> {
+    let call = &facts.status.system_call;
+    let [first, second] = call.arguments.map(|at| u64_at(status, at));
+    SystemCalls::of(facts.machine).awaited_futex(u64_at(status, call.number)?, [first?, second?])
 }
 
 fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {

@@ -37,7 +37,7 @@ pub(super) fn read(streams: &Streams<'_>, system: &System) -> Vec<NativeThread> 
             stack_pointer,
             times: infos.get(&raw.thread_id).map(|info| times(info)),
             start_address: infos.get(&raw.thread_id).and_then(|info| known(info.start_address)),
-            futex: None,
+            ..NativeThread::default()
         }
     };
     threads.iter().map(thread).collect()

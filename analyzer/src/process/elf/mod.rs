@@ -7,7 +7,7 @@ use crate::addr::Address;
 use crate::memory::{Fault, Memory, PAGE_SIZE, Range};
 use object::LittleEndian as LE;
 use object::elf::{self, Dyn64, DynamicTag, FileHeader64, ProgramHeader64, ProgramType};
-use object::read::elf::NoteIterator;
+use object::read::elf::{FileHeader, NoteIterator, ProgramHeader};
 
 /// How many program headers are read; real files have about a dozen.
 const MAX_PROGRAM_HEADERS: u16 = 128;
@@ -132,4 +132,17 @@ pub(crate) fn build_id_in_notes(notes: &[u8], align: u64) -> Option<&[u8]> {
         .find(|note| note.name() == elf::ELF_NOTE_GNU && note.n_type(LE) == elf::NT_GNU_BUILD_ID)
         .map(|note| note.desc())
         .filter(|id| !id.is_empty() && id.len() <= MAX_BUILD_ID)
+}
+
+/// The GNU build id of a file, by its program headers.
+pub(crate) fn build_id_by<'a>(program_headers: &[ProgramHeader64<LE>], file: &'a [u8]) -> Option<&'a [u8]> {
+    program_headers
+        .iter()
+        .filter(|header| header.p_type(LE) == elf::PT_NOTE)
+        .find_map(|header| build_id_in_notes(header.data(LE, file).ok()?, header.p_align(LE)))
+}
+
+/// The GNU build id of a 64-bit little-endian ELF file.
+pub(crate) fn file_build_id(file: &[u8]) -> Option<&[u8]> {
+    build_id_by(FileHeader64::<LE>::parse(file).ok()?.program_headers(LE, file).ok()?, file)
 }

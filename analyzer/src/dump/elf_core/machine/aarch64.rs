@@ -25,12 +25,7 @@ pub(super) const FACTS: Facts = Facts {
         // `x8`; `x0`, `x1`. `x8` keeps its number after the call, but `x0` then has the result. While a signal ends the
         // process, the kernel has already put the first argument back into `x0` to start the call again
         // (`do_signal` of `arch/arm64/kernel/signal.c`), and `NT_ARM_SYSTEM_CALL` tells of none.
-        system_call: SystemCall {
-            number: register(8),
-            arguments: [register(0), register(1)],
-            futex: 98,
-            restart: 128,
-        },
+        system_call: SystemCall { number: register(8), arguments: [register(0), register(1)] },
     },
     thread_pointer_note: Some(elf::NT_ARM_TLS),
 };

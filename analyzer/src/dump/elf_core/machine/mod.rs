@@ -48,10 +48,6 @@ pub(in crate::dump) struct SystemCall {
     pub(in crate::dump) number: usize,
     /// The registers with its first two arguments.
     pub(in crate::dump) arguments: [usize; 2],
-    /// The number of `futex`.
-    pub(in crate::dump) futex: u64,
-    /// The number of `restart_syscall`, which goes on with a call that a debugger broke into; the arguments stay.
-    pub(in crate::dump) restart: u64,
 }
 
 const KNOWN: [&Facts; 2] = [&x86_64::FACTS, &aarch64::FACTS];

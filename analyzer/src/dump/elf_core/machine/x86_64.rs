@@ -23,12 +23,7 @@ pub(super) const FACTS: Facts = Facts {
         stack_pointer: register(19),
         thread_pointer: Some(register(21)),
         // `orig_rax`, -1 outside of a call; `rdi`, `rsi`.
-        system_call: SystemCall {
-            number: register(15),
-            arguments: [register(14), register(13)],
-            futex: 202,
-            restart: 219,
-        },
+        system_call: SystemCall { number: register(15), arguments: [register(14), register(13)] },
     },
     thread_pointer_note: None,
 };

@@ -1,0 +1,117 @@
+//! From a live process to a report, with the process stopped for as short as can be.
+
+use super::{AnalyzeError, AnalyzeOptions, registry, report};
+use crate::layout::LayoutRegistry;
+use crate::live::{LiveProcess, Snapshot};
+use crate::memory::Memory;
+use crate::process::Inferior;
+use crate::report::{Frame, Report};
+use crate::runtime::{self, NotFound, Runtime};
+use log::info;
+use std::collections::{BTreeSet, HashMap};
+
+/// How often pages are copied before the process is stopped for the whole analysis.
+const MAX_COPIES: usize = 4;
+/// The most pages that are copied at once: 1 GiB.
+const MAX_PAGES: usize = 1 << 18;
+
+/// Reads the live process `pid`. It is analyzed while it goes on, to learn which pages of its memory that takes; then it
+/// is stopped, these pages are copied, it goes on, and the copies are analyzed. With `nonblocking` it is never stopped,
+/// and the report says which frames may be torn.
+///
+/// # Errors
+/// When the process may not be looked into or stopped, or the user's layout table cannot be opened. A process without an
+/// interpreter is a report without one.
+pub fn analyze_pid(pid: u32, nonblocking: bool, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
+    let process = LiveProcess::open(pid)?;
+    let registry = registry(options, &process)?;
+    let subject = Subject { registry, options };
+    let (located, mut pages) = {
+        let memory = process.paged_memory();
+        let (located, _) = subject.analyze(&process, &memory, None);
+        (located, memory.used().into_iter().collect::<BTreeSet<_>>())
+    };
+    // Where there is no Python, it has not to be looked for once more.
+    let known = located
+        .err()
+        .filter(|problem| matches!(problem, NotFound::NoInterpreter | NotFound::Unsupported { .. }));
+    let mut located = None;
+    for round in 1..=MAX_COPIES {
+        if pages.len() > MAX_PAGES {
+            break;
+        }
+        let starts = pages.iter().copied().collect::<Vec<_>>();
+        info!("copying {} pages", starts.len());
+        let snapshot = process.snapshot(&starts, !nonblocking)?;
+        let second = nonblocking.then(|| process.snapshot(&starts, false)).transpose()?;
+        let (found, report) = subject.analyze(&snapshot, snapshot.paged_memory(), known.clone().map(Err));
+        if snapshot.paged_memory().is_of_one_moment() || nonblocking && round == MAX_COPIES {
+            return Ok(match second {
+                Some(second) => subject.with_doubts(report, &second, found),
+                None => report,
+            });
+        }
+        pages.extend(snapshot.paged_memory().used());
+        located = Some(found);
+    }
+    info!("the pages to copy keep changing, or are too many: analyzing while the process is stopped");
+    let pause = process.pause()?;
+    let memory = pause.paged_memory();
+    let located = located.filter(|located| located.is_ok());
+    let (_, report) = subject.analyze(&pause, &memory, located);
+    Ok(report)
+}
+
+type Located = Result<Vec<Runtime>, NotFound>;
+
+/// What is analyzed, several times over.
+struct Subject<'a> {
+    registry: LayoutRegistry,
+    options: &'a AnalyzeOptions,
+}
+
+impl Subject<'_> {
+    /// Analyzes `inferior`, which is the process at some time, through `memory`.
+    fn analyze(
+        &self,
+        inferior: &dyn Inferior,
+        memory: &dyn Memory,
+        located: Option<Located>,
+    ) -> (Located, Report) {
+        let located = located.unwrap_or_else(|| runtime::locate(inferior, memory, &self.registry));
+        let report = report(inferior, memory, &located, self.options);
+        (located, report)
+    }
+
+    /// Adds what has to be said of a report whose process was not stopped. `second` was copied after what it is made of.
+    fn with_doubts(&self, mut report: Report, second: &Snapshot<'_>, located: Located) -> Report {
+        let (_, later) = self.analyze(second, second.paged_memory(), Some(located));
+        let later = later
+            .threads
+            .iter()
+            .map(|thread| (thread.tid, places(&thread.frames)))
+            .collect::<HashMap<_, _>>();
+        let changed = report.threads.iter().filter(|thread| {
+            thread.python && later.get(&thread.tid).is_none_or(|later| *later != places(&thread.frames))
+        });
+        let changed = changed.map(|thread| thread.tid.map_or("?".to_owned(), |tid| tid.to_string()));
+        let changed = changed.collect::<Vec<_>>();
+        report.warnings.push(
+            "the process was not stopped (--nonblocking): what changed while it was read may be torn, so that frames, \
+             values and who holds the GIL do not fit each other"
+                .to_owned(),
+        );
+        if !changed.is_empty() {
+            report.warnings.push(format!(
+                "the frames of these threads changed between two reads, and may be torn: {}",
+                changed.join(", ")
+            ));
+        }
+        report
+    }
+}
+
+/// What of frames can be compared between two reads.
+fn places(frames: &[Frame]) -> Vec<(Option<String>, Option<String>, Option<u32>)> {
+    frames.iter().map(|frame| (frame.function.clone(), frame.file.clone(), frame.line)).collect()
+}
