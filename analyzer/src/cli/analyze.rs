@@ -16,7 +16,10 @@ const NOTHING_FOUND: u8 = 1;
 /// # Errors
 /// When the core cannot be read or the report not be written.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<ExitCode> {
-    let report = analysis::analyze(&args.input.core, &options::analyze(args)?)?;
+    let mut report = analysis::analyze(&args.input.core, &options::analyze(args)?)?;
+    if !args.thread.is_empty() {
+        report.threads.retain(|thread| thread.tid.is_some_and(|tid| args.thread.contains(&tid)));
+    }
     output::write(&args.output, |out, face| match args.output.format {
         Format::Text => render::text(&report, out, TextOptions { colour: face.colour }),
         Format::Json => render::json(&report, out),
