@@ -18,14 +18,13 @@ class Callbacks:
         self._reader = reader
         self._lib = _library.library()
         self._error: Optional[BaseException] = None
-        ranges = self._ranges if getattr(reader, "ranges", None) is not None else None
         # The library calls through these as long as the session is open: they must live as long.
         self.table = _library.CCallbacks(
             None,
             _library.ReadMemory(self._read_memory),
             _library.ListAll(self._modules),
             _library.ListAll(self._threads),
-            _library.ListAll(ranges) if ranges is not None else _library.ListAll(),
+            _library.ListAll(self._ranges),
         )
 
     @contextlib.contextmanager
@@ -90,6 +89,7 @@ class Callbacks:
                     thread.instruction_pointer,
                     thread.stack_pointer,
                     _text(thread.name) if thread.name is not None else None,
+                    thread.futex,
                 )
                 self._lib.pycore_add_thread(sink, ctypes.byref(item))
 
@@ -97,11 +97,13 @@ class Callbacks:
 
     def _ranges(self, _context: Any, sink: int) -> int:
         def give() -> None:
-            if self._reader.ranges is not None:
-                for each in self._reader.ranges():
-                    flags = each.readable * 1 | each.writable * 2 | each.executable * 4
-                    item = _library.CRange(each.start, each.size, flags)
-                    self._lib.pycore_add_range(sink, ctypes.byref(item))
+            ranges = self._reader.ranges()
+            if ranges is None:
+                raise Unreadable()
+            for each in ranges:
+                flags = each.readable * 1 | each.writable * 2 | each.executable * 4
+                item = _library.CRange(each.start, each.size, flags)
+                self._lib.pycore_add_range(sink, ctypes.byref(item))
 
         return self._run(give)
 

@@ -39,6 +39,7 @@ class CThread(ctypes.Structure):
         ("instruction_pointer", ctypes.c_uint64),
         ("stack_pointer", ctypes.c_uint64),
         ("name", ctypes.c_char_p),
+        ("futex", ctypes.c_uint64),
     ]
 
 
@@ -143,11 +144,10 @@ def _declare(lib: ctypes.CDLL) -> None:
         "pycore_free": (None, [handle]),
     }
     for name, (result, arguments) in signatures.items():
-        try:
+        # What an older library of the same ABI lacks is missed by who uses it.
+        if hasattr(lib, name):
             function = getattr(lib, name)
-        except AttributeError:
-            raise PycoreError("pycore's library at %s has no %s" % (lib._name, name)) from None
-        function.restype, function.argtypes = result, arguments
+            function.restype, function.argtypes = result, arguments
 
 
 def take(lib: ctypes.CDLL, text: ctypes.c_void_p) -> Optional[str]:

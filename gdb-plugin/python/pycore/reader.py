@@ -1,6 +1,6 @@
 """What a session reads from: anything that serves the memory, the modules and the threads of a process."""
 
-from typing import Callable, Iterable, NamedTuple, Optional, Protocol
+from typing import Iterable, NamedTuple, Optional, Protocol
 
 
 class Module(NamedTuple):
@@ -8,9 +8,9 @@ class Module(NamedTuple):
 
     base: int
     """The lowest address where it is mapped."""
-    end: int
-    """The first address behind it."""
-    path: str
+    end: int = 0
+    """The first address behind it; 0 where its own headers are to tell."""
+    path: str = ""
     """The path of the file, as the process sees it."""
     build_id: Optional[bytes] = None
     """Its GNU build id, where it is known; else it is read from memory."""
@@ -22,10 +22,12 @@ class NativeThread(NamedTuple):
     tid: int
     """Its id, as the operating system gives it."""
     thread_pointer: int = 0
-    """What `pthread_self()` gives: on x86-64 the base of `fs`."""
+    """`fs_base` on x86-64, `tpidr_el0` on aarch64, the thread environment block on Windows."""
     instruction_pointer: int = 0
     stack_pointer: int = 0
     name: Optional[str] = None
+    futex: int = 0
+    """On Linux, the address of the futex that it waits for: it tells who waits for the GIL."""
 
 
 class MemoryRange(NamedTuple):
@@ -45,18 +47,19 @@ class Reader(Protocol):
     stand still until then; where it ran, `Session.refresh` is to be called.
 
     A method may raise `pycore.Unreadable` or OSError where there is nothing to be had. Any other exception ends the
-    call and is raised from it, as KeyboardInterrupt is.
+    call and is raised from it, as KeyboardInterrupt is. A method must not use the session that calls it.
     """
 
     def read_memory(self, address: int, size: int) -> Optional[bytes]:
         """The `size` bytes at a virtual address. Fewer, or None, mean that not all of them can be read."""
 
     def modules(self) -> Iterable[Module]:
-        """The files that are mapped, in any order."""
+        """The files that are mapped, the main program first."""
 
     def threads(self) -> Iterable[NativeThread]:
         """The threads of the operating system."""
 
-    @property
-    def ranges(self) -> Optional[Callable[[], Iterable[MemoryRange]]]:
-        """A method that gives the mapped memory; None where that is not known, which is then taken from the modules."""
+    def ranges(self) -> Optional[Iterable[MemoryRange]]:
+        """The mapped memory. None where it is not known: it is then taken from the modules, and an interpreter that no
+        symbol and no section names is not found.
+        """

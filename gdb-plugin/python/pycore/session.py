@@ -1,11 +1,12 @@
 """Questions to a process: through a debugger, in a dump, or alive."""
 
+import contextlib
 import ctypes
 import json
 import os
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Type, Union
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Type, Union
 
 from . import _library
 from ._callbacks import Callbacks
@@ -29,7 +30,7 @@ class Session:
     """A process that is being looked at; open until it is closed, which `with` does at its end.
 
     `Session(reader)` reads through an object of yours, see `pycore.Reader`; `Session.open(path)` reads a core or a
-    minidump, `Session.attach(pid)` a live process. A session answers one question at a time.
+    minidump, `Session.attach(pid)` a live process. A session answers one question at a time; another thread waits.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Session:
     ) -> None:
         """Opens a session on what `reader` serves.
 
-        `machine` (`x86_64`, `aarch64`) and `os` (`linux`, `windows`) are those of the process, `format` is `live`,
-        `elf-core` or `minidump`, `path` the dump's, both for the report. `options`: see the C header.
+        `machine` (`x86_64`, `aarch64`) and `os` (`linux`, `windows`) are those of the process. The others only go into
+        the report: `format` is `live`, `elf-core` or `minidump`, `path` that of the dump or the program. `options` are
+        the further ones of `pycore_open`, which pycore.h describes: `executable`, `crashed_tid`, `signal`, `layout`, ...
 
         Raises PycoreError where the library is missing or does not fit, or the process cannot be read.
         """
@@ -86,10 +88,14 @@ class Session:
         self._lib = _library.library()
         self._callbacks = callbacks
         self._handle: Optional[ctypes.c_void_p] = None
-        self._busy = threading.Lock()
+        self._lock = threading.Lock()
+        self._asking: Optional[int] = None
         handle, message = ctypes.c_void_p(), ctypes.c_void_p()
         try:
-            status = self._call(function, self._lib, ctypes.byref(handle), ctypes.byref(message))
+            with self._alone():
+                status = function(self._lib, ctypes.byref(handle), ctypes.byref(message))
+        except AttributeError as error:
+            raise PycoreError("pycore's library is too old for this: %s" % error) from None
         except BaseException:
             if handle.value:
                 self._lib.pycore_close(handle)
@@ -105,11 +111,10 @@ class Session:
 
         Raises PycoreError where there is no answer, with the reason; KeyboardInterrupt where a reader was interrupted.
         """
-        response = ctypes.c_void_p()
+        request, response = _request(dict(arguments, do=do)), ctypes.c_void_p()
         try:
-            status = self._call(
-                self._lib.pycore_ask, self._opened(), _request(dict(arguments, do=do)), ctypes.byref(response)
-            )
+            with self._alone():
+                status = self._lib.pycore_ask(self._opened(), request, ctypes.byref(response))
         finally:
             text = _library.take(self._lib, response)
         if status != _library.OK or text is None:
@@ -147,15 +152,17 @@ class Session:
 
     def refresh(self) -> None:
         """Forgets what was read: the process ran since."""
-        status = self._call(self._lib.pycore_refresh, self._opened())
+        with self._alone():
+            status = self._lib.pycore_refresh(self._opened())
         if status != _library.OK:
             raise _error(status, None)
 
     def close(self) -> None:
         """Ends the session. Of one that is closed nothing can be asked any more."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            self._lib.pycore_close(handle)
+        with self._alone():
+            handle, self._handle = self._handle, None
+            if handle is not None:
+                self._lib.pycore_close(handle)
 
     def __enter__(self) -> "Session":
         return self
@@ -177,23 +184,23 @@ class Session:
             raise PycoreError("the session is closed")
         return self._handle
 
-    def _call(self, function: Callable[..., int], *arguments: Any) -> int:
-        """Calls the library; raises what a callback raised."""
-        if not self._busy.acquire(False):
-            raise PycoreError("the session is answering another question")
-        try:
-            if self._callbacks is None:
-                return function(*arguments)
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """For one call of the library; raises what was raised in a callback meanwhile."""
+        if self._asking == threading.get_ident() and self._lock.locked():
+            raise PycoreError("a reader must not use the session that calls it")
+        with self._lock:
+            self._asking = threading.get_ident()
             try:
-                with self._callbacks.guarded():
-                    return function(*arguments)
+                with self._callbacks.guarded() if self._callbacks is not None else contextlib.nullcontext():
+                    yield
             except BaseException:
                 # What a callback that failed seemed to give must not be remembered.
                 if self._handle is not None:
                     self._lib.pycore_refresh(self._handle)
                 raise
-        finally:
-            self._busy.release()
+            finally:
+                self._asking = None
 
 
 def _request(values: Dict[str, Any]) -> bytes:
