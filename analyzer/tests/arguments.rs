@@ -20,7 +20,7 @@ fn assert_refused(arguments: &[&str], message: &str) {
 #[test]
 fn every_command_has_a_manual_page_and_completions() {
     let help = pycore(&["--help"]);
-    let commands = ["analyze", "info", "shrink", "layout", "schema", "completions"];
+    let commands = ["analyze", "info", "shrink", "layout", "plugin", "schema", "completions"];
     let script = pycore(&["completions", "bash"]);
     for command in commands {
         assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");

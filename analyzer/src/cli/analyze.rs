@@ -17,11 +17,14 @@ const NOTHING_FOUND: u8 = 1;
 /// When the core cannot be read or the report not be written.
 pub(super) fn run(args: &AnalyzeArgs) -> Result<ExitCode> {
     let options = options::analyze(args)?;
-    let report = match (args.subject.pid, &args.subject.core) {
+    let mut report = match (args.subject.pid, &args.subject.core) {
         (Some(pid), _) => analysis::analyze_pid(pid, args.subject.nonblocking, &options)?,
         (None, Some(core)) => analysis::analyze(core, &options)?,
         (None, None) => bail!("give a dump, or a process with --pid"),
     };
+    if !args.thread.is_empty() {
+        report.threads.retain(|thread| thread.tid.is_some_and(|tid| args.thread.contains(&tid)));
+    }
     output::write(&args.output, |out, face| match args.output.format {
         Format::Text => render::text(&report, out, TextOptions { colour: face.colour }),
         Format::Json => render::json(&report, out),

@@ -1,6 +1,7 @@
 //! The syntax of the command line; [`options`](super::options) gives it meaning.
 
 use super::layout::LayoutArgs;
+use super::plugin::PluginArgs;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -94,6 +95,7 @@ pub(super) enum Command {
     Info(InfoArgs),
     Shrink(ShrinkArgs),
     Layout(LayoutArgs),
+    Plugin(PluginArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -119,6 +121,10 @@ pub(super) struct AnalyzeArgs {
     /// coroutines never awaited
     #[arg(long)]
     pub(super) tasks: bool,
+
+    /// Show only the thread with this native id [repeatable]
+    #[arg(long, value_name = "TID")]
+    pub(super) thread: Vec<u32>,
 
     #[command(flatten)]
     pub(super) redact: RedactArgs,

@@ -11,6 +11,7 @@ pub mod layout;
 mod man;
 mod options;
 mod output;
+mod plugin;
 mod schema;
 mod shrink;
 mod stderr;
@@ -42,6 +43,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Info(args) => info::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Layout(args) => layout::run(args),
+        Command::Plugin(args) => plugin::run(args),
         Command::Schema(_) => schema::run(),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
