@@ -219,7 +219,8 @@ fn read_python(
     Read { python, threads, suspended }
 }
 
-fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Python {
+/// What is said of a runtime with these interpreters.
+pub(crate) fn python(found: &Runtime, interpreters: Vec<report::Interpreter>) -> report::Python {
     let (major, minor) = found.layout.python;
     report::Python {
         implementation: "cpython".to_owned(),

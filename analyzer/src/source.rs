@@ -1,6 +1,6 @@
 //! Source lines from where the user said that sources are. A path in a dump is never opened by itself.
 
-use crate::report::{Exception, Frame, Report};
+use crate::report::{Exception, Frame, Report, Thread};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -27,16 +27,7 @@ impl<'a> SourceFiles<'a> {
         if self.roots.is_empty() {
             return;
         }
-        for thread in &mut report.threads {
-            self.fill_frames(&mut thread.frames);
-            for exceptions in thread.exceptions.iter_mut() {
-                exceptions
-                    .handling
-                    .iter_mut()
-                    .chain(&mut exceptions.raising)
-                    .for_each(|exception| self.fill_exception(exception));
-            }
-        }
+        report.threads.iter_mut().for_each(|thread| self.fill_thread(thread));
         for task in report.tasks.iter_mut().flatten() {
             self.fill_frames(&mut task.stack);
             task.exception.iter_mut().for_each(|exception| self.fill_exception(exception));
@@ -49,6 +40,15 @@ impl<'a> SourceFiles<'a> {
         }
         for interpreter in report.python.iter_mut().flat_map(|python| &mut python.interpreters) {
             interpreter.last_exception.iter_mut().for_each(|exception| self.fill_exception(exception));
+        }
+    }
+
+    /// Puts the text of their line into the frames of a thread and of what it raises and handles.
+    pub(crate) fn fill_thread(&mut self, thread: &mut Thread) {
+        self.fill_frames(&mut thread.frames);
+        for exceptions in thread.exceptions.iter_mut() {
+            let all = exceptions.handling.iter_mut().chain(&mut exceptions.raising);
+            all.for_each(|exception| self.fill_exception(exception));
         }
     }
 
@@ -69,13 +69,14 @@ impl<'a> SourceFiles<'a> {
 
     fn line(&mut self, file: &str, line: u32) -> Option<String> {
         let roots = self.roots;
-        let lines = self.lines.entry(file.to_owned()).or_insert_with(|| read(roots, file)).as_ref()?;
-        lines.get(usize::try_from(line).ok()?.checked_sub(1)?).cloned()
+        let lines =
+            self.lines.entry(file.to_owned()).or_insert_with(|| Some(find(roots, file)?.1)).as_ref()?;
+        lines.get(usize::try_from(line).ok()?.checked_sub(1)?).map(|line| line.trim().to_owned())
     }
 }
 
-/// The file below a root by its whole path, else by ever shorter ends of it.
-fn read(roots: &[PathBuf], file: &str) -> Option<Vec<String>> {
+/// The file below a root by its whole path, else by ever shorter ends of it: where it is, and its lines.
+pub(crate) fn find(roots: &[PathBuf], file: &str) -> Option<(PathBuf, Vec<String>)> {
     let parts: Vec<_> = Path::new(file)
         .components()
         .filter_map(|component| match component {
@@ -88,15 +89,16 @@ fn read(roots: &[PathBuf], file: &str) -> Option<Vec<String>> {
         for skipped in 0..parts.len() {
             let mut path = root.clone();
             path.extend(parts.iter().skip(skipped));
-            if let Some(lines) = read_lines(&path) {
-                return Some(lines);
+            if let Some(found) = open(&path) {
+                return Some(found);
             }
         }
     }
     None
 }
 
-fn read_lines(path: &Path) -> Option<Vec<String>> {
+/// The lines of a file, and its path.
+pub(crate) fn open(path: &Path) -> Option<(PathBuf, Vec<String>)> {
     let meta = std::fs::metadata(path).ok()?;
     if !meta.is_file() || meta.len() > MAX_FILE {
         return None;
@@ -104,7 +106,8 @@ fn read_lines(path: &Path) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    Some(text.lines().map(|line| line.trim().chars().take(MAX_LINE).collect()).collect())
+    let lines = text.lines().map(|line| line.trim_end().chars().take(MAX_LINE).collect()).collect();
+    Some((path.to_owned(), lines))
 }
 
 #[cfg(test)]

@@ -130,6 +130,21 @@ int32_t pycore_open(uint32_t abi_version,
                     struct PycoreSession **session,
                     char **error);
 
+// Opens a session with a dump: the core or minidump at `path`, as `pycore analyze` reads it, packed or not.
+//
+// `options` is NULL or JSON: `exe`, `sysroot`, `lib_path` (paths), `no_files`, `unpack_limit`, `layout`, `source_root`
+// (paths), as on the command line.
+//
+// Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
+//
+// # Safety
+// `path` and `options` are NULL or strings. `session` and `error` are NULL or can be written to.
+int32_t pycore_open_dump(uint32_t abi_version,
+                         const char *path,
+                         const char *options,
+                         struct PycoreSession **session,
+                         char **error);
+
 // Answers a question, which is a JSON object such as `{"do": "backtrace", "thread": 4711}`; gdb-plugin/QUESTIONS.md has
 // them all. Questions to one session are answered one at a time: a second thread waits. A callback must not ask.
 //

@@ -3,13 +3,17 @@
 
 use crate::callbacks::{Callbacks, PycoreCallbacks};
 use crate::debugged::Debugged;
-use crate::options::Options;
+use crate::options::{DumpOptions, Options};
+use pycore::dump::Dump;
 use pycore::process::Inferior;
 use pycore::session::{Session, SessionOptions};
+use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
@@ -145,6 +149,19 @@ unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str, Failure> 
     bytes.to_str().map_err(|error| (Status::Failed, format!("{what} is not UTF-8: {error}")))
 }
 
+/// Options that C passes; those by default for NULL.
+///
+/// # Safety
+/// `options` is NULL or a string.
+unsafe fn optional_options<T: Default + DeserializeOwned>(options: *const c_char) -> Result<T, Failure> {
+    if options.is_null() {
+        return Ok(T::default());
+    }
+    // SAFETY: by this function's own contract, it is a string.
+    let options = unsafe { text(options, "options") }?;
+    serde_json::from_str(options).map_err(|error| (Status::Failed, format!("options: {error}")))
+}
+
 fn is_same_abi(theirs: u32) -> Result<(), Failure> {
     if theirs == PYCORE_ABI_VERSION {
         return Ok(());
@@ -250,6 +267,38 @@ pub unsafe extern "C" fn pycore_open(
             serde_json::from_str(options).map_err(|error| failed(&format!("options: {error}")))?;
         let session = options.session();
         session_over(Box::new(Debugged::new(callbacks, &options, interrupted)), session)
+    };
+    // SAFETY: the caller promises that both can be written to where they are not null.
+    unsafe { open(abi_version, (session, error), make) }
+}
+
+/// Opens a session with a dump: the core or minidump at `path`, as `pycore analyze` reads it, packed or not.
+///
+/// `options` is NULL or JSON: `exe`, `sysroot`, `lib_path` (paths), `no_files`, `unpack_limit`, `layout`, `source_root`
+/// (paths), as on the command line.
+///
+/// Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
+///
+/// # Safety
+/// `path` and `options` are NULL or strings. `session` and `error` are NULL or can be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pycore_open_dump(
+    abi_version: u32,
+    path: *const c_char,
+    options: *const c_char,
+    session: *mut *mut PycoreSession,
+    error: *mut *mut c_char,
+) -> i32 {
+    let make = |_| {
+        if path.is_null() {
+            return Err((Status::Failed, "path is NULL".to_owned()));
+        }
+        // SAFETY: it is not null, so the caller promises that it is a string.
+        let path = Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()));
+        // SAFETY: the caller promises that it is null or a string.
+        let options: DumpOptions = unsafe { optional_options(options) }?;
+        let dump = Dump::open(path, options.files()).map_err(|error| (Status::Failed, error.to_string()))?;
+        session_over(Box::new(dump), options.session())
     };
     // SAFETY: the caller promises that both can be written to where they are not null.
     unsafe { open(abi_version, (session, error), make) }

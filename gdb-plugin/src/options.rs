@@ -1,6 +1,7 @@
 //! The options of a session, which come as JSON.
 
 use pycore::addr::{Address, Machine};
+use pycore::dump::FileSearch;
 use pycore::process::{OperatingSystem, ProcessInfo, signal};
 use pycore::report::{Source, SourceFormat};
 use pycore::session::SessionOptions;
@@ -56,6 +57,38 @@ struct Signal {
     code: Option<i32>,
     address: Option<u64>,
     sender_pid: Option<u32>,
+}
+
+/// How a dump is opened, as on the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DumpOptions {
+    exe: Option<PathBuf>,
+    sysroot: Vec<PathBuf>,
+    lib_path: Vec<PathBuf>,
+    no_files: bool,
+    unpack_limit: Option<u64>,
+    layout: Option<PathBuf>,
+    source_root: Vec<PathBuf>,
+}
+
+impl DumpOptions {
+    /// What they say of the session.
+    pub(crate) fn session(&self) -> SessionOptions {
+        SessionOptions { layout: self.layout.clone(), source_root: self.source_root.clone() }
+    }
+
+    /// What they say of the files that the dump names.
+    pub(crate) fn files(&self) -> FileSearch {
+        FileSearch {
+            exe: self.exe.clone(),
+            sysroots: self.sysroot.clone(),
+            lib_paths: self.lib_path.clone(),
+            none: self.no_files,
+            unpack_limit: self.unpack_limit,
+            progress: None,
+        }
+    }
 }
 
 impl Options {

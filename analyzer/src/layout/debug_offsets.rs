@@ -117,6 +117,11 @@ impl DebugOffsets {
         })
     }
 
+    /// A member by `group.name`, as the structure has it; `None` for one that this version does not have.
+    pub fn member(&self, name: &str) -> Option<u32> {
+        self.members.get(name).copied()
+    }
+
     /// Puts them into a table, where they win over what it has. Returns what differed, a line for each.
     ///
     /// # Errors

@@ -81,6 +81,18 @@ impl Inspector<'_> {
         self.dict_pointer(object.add(offset))
     }
 
+    /// The instance dict, where it is an object.
+    pub(super) fn instance_dict_object(
+        &self,
+        object: Address,
+        class: &TypeInfo,
+    ) -> Result<Option<Address>, Unreadable> {
+        Ok(match self.instance_dict(object, class)? {
+            InstanceDict::Dict(dict) => Some(dict),
+            InstanceDict::None | InstanceDict::Values { .. } => None,
+        })
+    }
+
     fn dict_pointer(&self, at: Address) -> Result<InstanceDict, Unreadable> {
         Ok(Self::dict_or_none(self.memory.pointer(at)?))
     }

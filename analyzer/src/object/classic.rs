@@ -20,7 +20,7 @@ impl Inspector<'_> {
         Ok(class.is_exception() || self.is_classic_instance(&class))
     }
 
-    fn is_classic_instance(&self, class: &TypeInfo) -> bool {
+    pub(super) fn is_classic_instance(&self, class: &TypeInfo) -> bool {
         self.layout.structs.PyInstanceObject.in_class.exists() && class.name == "instance"
     }
 
@@ -46,7 +46,7 @@ impl Inspector<'_> {
     }
 
     /// `class_lookup`, Objects/classobject.c: depth first, left to right.
-    fn classic_lookup(&self, class: Address, name: &str) -> Result<Option<Address>, Unreadable> {
+    pub(super) fn classic_lookup(&self, class: Address, name: &str) -> Result<Option<Address>, Unreadable> {
         let layout = &self.layout.structs.PyClassObject;
         let mut todo = vec![class];
         for _ in 0..MAX_BASES {
@@ -89,7 +89,11 @@ impl Inspector<'_> {
     }
 
     /// An attribute of an instance as `instance_getattr2` finds it, but for descriptors.
-    fn classic_attribute(&self, object: Address, name: &str) -> Result<Option<Address>, Unreadable> {
+    pub(super) fn classic_attribute(
+        &self,
+        object: Address,
+        name: &str,
+    ) -> Result<Option<Address>, Unreadable> {
         let layout = &self.layout.structs.PyInstanceObject;
         if let Some(own) = self.dict_get(self.non_null(object, layout.in_dict)?, name)? {
             return Ok(Some(own));
@@ -98,7 +102,7 @@ impl Inspector<'_> {
     }
 
     /// The attributes of the instance itself, by name.
-    fn classic_attributes(&self, object: Address) -> Result<Vec<(String, Address)>, Unreadable> {
+    pub(super) fn classic_attributes(&self, object: Address) -> Result<Vec<(String, Address)>, Unreadable> {
         let dict = self.non_null(object, self.layout.structs.PyInstanceObject.in_dict)?;
         let mut named = Vec::new();
         for (key, value) in self.dict_entries(dict, usize::MAX)?.pairs {

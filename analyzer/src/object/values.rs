@@ -207,6 +207,21 @@ impl Walk<'_, '_> {
     }
 }
 
+impl Value {
+    /// A value that is no object in memory.
+    pub(super) fn made(type_name: &str, repr: String) -> Self {
+        Value {
+            type_name: type_name.to_owned(),
+            repr,
+            address: None,
+            truncated: false,
+            redacted: false,
+            note: None,
+            children: Vec::new(),
+        }
+    }
+}
+
 /// An item of a container.
 pub(super) fn item(name: impl Into<String>, value: Value) -> Child {
     Child { kind: ChildKind::Item, name: name.into(), value }

@@ -20,7 +20,10 @@ mod text;
 mod value;
 mod yaml;
 
-pub use answers::{backtrace, thread_list, to_string};
+pub use answers::{
+    backtrace, completions, exec_state, frame, gil, interpreters, listing, modules, printed, raised,
+    suspended, thread_list, to_string, variables,
+};
 pub use info::info_text;
 pub use json::{compact_json, json};
 pub use text::{TextOptions, text};

@@ -11,7 +11,7 @@ use crate::render::stack;
 use crate::render::tasks;
 use crate::report::{
     Attachment, Exception, Gap, Interpreter, NativeException, Process, Python, Report, Signal, Source,
-    SourceFormat, System, Thread, ThreadState, Times,
+    SourceFormat, System, Thread, ThreadExceptions, ThreadState, Times,
 };
 use std::io::{self, Write};
 
@@ -252,21 +252,30 @@ pub(crate) fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &m
         writeln!(p, "Traceback (most recent call last):")?;
         stack::frames(p, shown, first.frames.iter().rev())?;
     }
-    if let Some(exceptions) = &first.exceptions {
-        if let Some(raising) = &exceptions.raising {
-            one_exception(p, "In flight:", raising, shown)?;
-        }
-        let headings =
-            std::iter::once("Being handled:").chain(std::iter::repeat("Being handled further out:"));
-        for (heading, handling) in headings.zip(&exceptions.handling) {
-            one_exception(p, heading, handling, shown)?;
-        }
+    match &first.exceptions {
+        Some(found) => exceptions(p, found, shown),
+        None => Ok(()),
+    }
+}
+
+/// Prints what a thread raises and handles.
+pub(crate) fn exceptions<W: Write>(
+    p: &mut Printer<W>,
+    exceptions: &ThreadExceptions,
+    shown: &mut Shown,
+) -> io::Result<()> {
+    if let Some(raising) = &exceptions.raising {
+        one_exception(p, "In flight:", raising, shown)?;
+    }
+    let headings = std::iter::once("Being handled:").chain(std::iter::repeat("Being handled further out:"));
+    for (heading, handling) in headings.zip(&exceptions.handling) {
+        one_exception(p, heading, handling, shown)?;
     }
     Ok(())
 }
 
 /// `Thread 12345 "Worker-1" (crashed, holds the GIL)`, or the same for many.
-fn title(group: &[&Thread], first: &Thread) -> String {
+pub(crate) fn title(group: &[&Thread], first: &Thread) -> String {
     let mut text = match group {
         [_] => match first.tid {
             Some(tid) => match &first.number {
@@ -349,14 +358,24 @@ fn last_exceptions<W: Write>(p: &mut Printer<W>, report: &Report, shown: &mut Sh
     let pythons = report.python.iter().chain(&report.other_pythons);
     for interpreter in pythons.flat_map(|python| &python.interpreters) {
         if let Some(last) = &interpreter.last_exception {
-            let of = match interpreter.id {
-                Some(id) if !interpreter.main => format!(" of interpreter {id}"),
-                _ => String::new(),
-            };
-            one_exception(p, &format!("Last unhandled exception{of} (sys.last_exc):"), last, shown)?;
+            last_exception(p, interpreter, last, shown)?;
         }
     }
     Ok(())
+}
+
+/// Prints the exception that reached the top of an interpreter.
+pub(crate) fn last_exception<W: Write>(
+    p: &mut Printer<W>,
+    interpreter: &Interpreter,
+    last: &Exception,
+    shown: &mut Shown,
+) -> io::Result<()> {
+    let of = match interpreter.id {
+        Some(id) if !interpreter.main => format!(" of interpreter {id}"),
+        _ => String::new(),
+    };
+    one_exception(p, &format!("Last unhandled exception{of} (sys.last_exc):"), last, shown)
 }
 
 /// Prints what could not be read.

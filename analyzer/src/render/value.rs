@@ -18,9 +18,7 @@ pub(crate) fn locals<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Fr
             if module && is_definition(value) {
                 definitions += 1;
             } else if !(module && is_dunder(name)) {
-                p.paint(p.styles.name, line(name))?;
-                write!(p, " = ")?;
-                object(p, shown, value)?;
+                named(p, shown, name, value)?;
             }
         }
         if definitions > 0 {
@@ -29,6 +27,18 @@ pub(crate) fn locals<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Fr
         }
         Ok(())
     })
+}
+
+/// Prints what a name or an expression is bound to.
+pub(crate) fn named<W: Write>(
+    p: &mut Printer<W>,
+    shown: &mut Shown,
+    name: &str,
+    value: &Value,
+) -> io::Result<()> {
+    p.paint(p.styles.name, line(name))?;
+    write!(p, " = ")?;
+    object(p, shown, value)
 }
 
 /// Whether [`locals`] would print anything.

@@ -7,7 +7,11 @@ mod info;
 mod process;
 mod tasks;
 
-pub use answers::{Backtrace, ListedThread, ThreadList};
+pub use answers::{
+    Backtrace, Completions, ExecState, ExecThread, FrameAnswer, Gil, GilThread, Gils, InterpreterList,
+    ListedThread, Listing, ModuleList, NameScope, Printed, PythonModule, RaisedAnswer, RemoteDebugging,
+    RemoteThread, TasksAnswer, ThreadList, Verdict,
+};
 pub use info::{Info, InfoModule, InfoThread};
 pub use process::{
     Assertion, NativeException, Process, Signal, System, ThreadState, ThreadTimes, Times, UnloadedModule,

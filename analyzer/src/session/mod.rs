@@ -4,9 +4,15 @@
 //! One file per family of questions. Interpreters are located by the first question; what is read is forgotten only
 //! when the process [ran since](Session::refresh).
 
+mod exec;
+mod frames;
+mod path;
 mod reading;
 mod request;
+mod scope;
+mod state;
 mod threads;
+mod values;
 mod whole;
 
 use crate::addr::Address;
@@ -60,6 +66,7 @@ pub struct Answer {
 
 impl Answer {
     fn new(text: String, data: &impl Serialize) -> Self {
+        let text = text.trim_start_matches('\n').to_owned();
         Answer { text, data: render::compact_json(data) }
     }
 
@@ -141,6 +148,18 @@ impl Session {
             }
             Question::Backtrace => threads::backtrace,
             Question::Threads => threads::threads,
+            Question::Frame => frames::frame,
+            Question::Locals => frames::locals,
+            Question::Globals => frames::globals,
+            Question::List => frames::list,
+            Question::Print => values::print,
+            Question::Complete => values::complete,
+            Question::Exceptions => state::exceptions,
+            Question::Tasks => state::tasks,
+            Question::Gil => state::gil,
+            Question::Modules => state::modules,
+            Question::Interpreters => state::interpreters,
+            Question::ExecState => exec::exec_state,
         };
         let runtimes = located.as_ref().map_err(|problem| {
             let contents = self.inferior.source().contents;

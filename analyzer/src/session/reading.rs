@@ -2,16 +2,16 @@
 
 use super::View;
 use crate::object::{Inspector, Limits};
-use crate::report::{Gap, Thread};
+use crate::report::{Frame, Gap, Thread};
 use crate::runtime::Runtime;
-use crate::stack::{self, InterpreterState, Stacks};
+use crate::stack::{self, InterpreterState, RawFrame, Stacks, ThreadState};
 
 /// A runtime with its interpreters and thread states.
 pub(super) struct Reading<'v> {
     view: &'v View<'v>,
     pub(super) runtime: &'v Runtime,
     /// Its place among several.
-    index: Option<usize>,
+    pub(super) index: Option<usize>,
     pub(super) inspector: Inspector<'v>,
     pub(super) states: Vec<InterpreterState>,
 }
@@ -52,6 +52,16 @@ impl<'v> Reading<'v> {
             stack::python_threads_that(stacks, &self.states, &self.runtime.roots, process, are_wanted);
         threads.iter_mut().for_each(|thread| thread.runtime = self.index);
         threads
+    }
+
+    /// The thread states with the native ids of their threads, each with its interpreter.
+    pub(super) fn thread_states(&self) -> Vec<(Option<u32>, &InterpreterState, &ThreadState)> {
+        stack::thread_states(&self.inspector, &self.states, self.view.inferior.process())
+    }
+
+    /// The frames of a thread, innermost first, each with where it lies.
+    pub(super) fn frames(&self, thread: &ThreadState) -> Vec<(RawFrame, Frame)> {
+        stack::frames_with_places(&self.stacks(None), thread)
     }
 
     /// What could not be read.

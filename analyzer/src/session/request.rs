@@ -20,6 +20,30 @@ pub(super) enum Question {
     Backtrace,
     /// All threads, a line each.
     Threads,
+    /// One frame.
+    Frame,
+    /// The variables of a frame.
+    Locals,
+    /// The global names of a frame.
+    Globals,
+    /// The lines of source around the current one.
+    List,
+    /// The value of an expression.
+    Print,
+    /// How an expression may go on.
+    Complete,
+    /// What is raised and handled.
+    Exceptions,
+    /// Tasks, generators, greenlets.
+    Tasks,
+    /// Who holds the global interpreter lock.
+    Gil,
+    /// What is imported.
+    Modules,
+    /// The interpreters.
+    Interpreters,
+    /// Whether code may be run.
+    ExecState,
 }
 
 /// In which form a whole report is the text.
@@ -40,6 +64,19 @@ pub(super) struct Request {
     pub(super) question: Question,
     /// The native id of a thread.
     pub(super) thread: Option<u32>,
+    /// The place of a frame, from the innermost.
+    #[serde(default)]
+    pub(super) frame: usize,
+    /// What is printed.
+    pub(super) expression: Option<String>,
+    /// What is completed; of which module.
+    pub(super) text: Option<String>,
+    /// How many lines of source, and from which one on.
+    pub(super) lines: Option<u32>,
+    pub(super) from: Option<u32>,
+    /// Whether nothing is left out.
+    #[serde(default)]
+    pub(super) all: bool,
     /// How the debugger calls its threads, by their native ids.
     #[serde(default)]
     pub(super) numbers: BTreeMap<u32, String>,

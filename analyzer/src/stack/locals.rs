@@ -12,6 +12,17 @@ use std::collections::HashMap;
 /// The most names of a module's or class's namespace that are shown.
 const MAX_NAMES: usize = 10_000;
 
+/// What a frame has under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variables {
+    /// A variable with this value.
+    Bound(Address, LocalKind),
+    /// A variable without a value.
+    Unbound,
+    /// No variable.
+    Unknown,
+}
+
 impl Stacks<'_, '_> {
     /// Arguments, locals, cells and free variables that are bound; of modules and classes, their namespaces.
     pub(super) fn locals_of(&self, frame: &RawFrame, code: &Code, limits: Limits) -> Vec<Local> {
@@ -59,6 +70,64 @@ impl Stacks<'_, '_> {
             }
         }
         locals
+    }
+
+    /// As [`locals_of`](Self::locals_of), of a frame whose code is to be found.
+    ///
+    /// # Errors
+    /// The code could not be read.
+    pub(crate) fn locals_with(&self, frame: &RawFrame, limits: Limits) -> Result<Vec<Local>, Unreadable> {
+        let code = self.code(frame.code)?;
+        Ok(self.locals_of(frame, &code, limits))
+    }
+
+    /// The variable `name` of a frame.
+    ///
+    /// # Errors
+    /// What it is bound to could not be read.
+    pub(crate) fn variable(&self, frame: &RawFrame, name: &str) -> Result<Variables, Unreadable> {
+        let code = self.code(frame.code)?;
+        let mut found = Variables::Unknown;
+        for (index, variable) in code.variables.iter().enumerate().filter(|(_, known)| known.name == name) {
+            match self.bound(frame.slots.element(index as u64, 8), variable.kind)? {
+                Some(object) => return Ok(Variables::Bound(object, variable.kind)),
+                None => found = Variables::Unbound,
+            }
+        }
+        if !code.optimized && !frame.names.is_null() {
+            let names = self.namespace(frame.names)?;
+            if let Some((_, object)) = names.into_iter().find(|(known, _)| known == name) {
+                return Ok(Variables::Bound(object, LocalKind::Local));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names of a frame's variables that are bound.
+    pub(crate) fn names_of_variables(&self, frame: &RawFrame) -> Result<Vec<String>, Unreadable> {
+        let code = self.code(frame.code)?;
+        let mut names = Vec::new();
+        for (index, variable) in code.variables.iter().enumerate() {
+            if let Ok(Some(_)) = self.bound(frame.slots.element(index as u64, 8), variable.kind) {
+                names.push(variable.name.clone());
+            }
+        }
+        if !code.optimized && !frame.names.is_null() {
+            names.extend(self.namespace(frame.names)?.into_iter().map(|(name, _)| name));
+        }
+        Ok(names)
+    }
+
+    /// The dict of the global names of a frame.
+    pub(crate) fn globals_of(&self, frame: &RawFrame) -> Result<Address, Unreadable> {
+        let inspector = self.inspector;
+        let layout = &inspector.layout.structs;
+        let field = if layout.PyInterpreterFrame.f_globals.exists() {
+            layout.PyInterpreterFrame.f_globals
+        } else {
+            layout.PyFrameObject.f_globals
+        };
+        inspector.non_null(frame.address, field)
     }
 
     fn namespace(&self, names: Address) -> Result<Vec<(String, Address)>, Unreadable> {

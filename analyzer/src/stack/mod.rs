@@ -15,11 +15,12 @@ mod waiting;
 
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
+pub(crate) use locals::Variables;
 pub use state::{Globals, InterpreterState, Roots, ThreadState};
 pub(crate) use state::{gil_holder, interpreter_states, interpreter_threads, thread_state};
 pub(crate) use suspended::Suspended;
+pub(crate) use threads::{frames_with_places, native_of, python_threads_that, sorted, thread_states};
 pub use threads::{interpreters, python_threads, with_native_threads};
-pub(crate) use threads::{native_of, python_threads_that};
 
 use crate::object::{Inspector, Limits, Unreadable};
 use crate::report;

@@ -130,6 +130,18 @@ pub(crate) fn python_threads_that(
     threads
 }
 
+/// The thread states of a runtime with the native ids of their threads, where these are known, each with its
+/// interpreter.
+pub(crate) fn thread_states<'s>(
+    inspector: &Inspector<'_>,
+    states: &'s [InterpreterState],
+    process: &ProcessInfo,
+) -> Vec<(Option<u32>, &'s InterpreterState, &'s ThreadState)> {
+    let natives = NativeThreads::new(inspector.memory, process);
+    let all = states.iter().flat_map(|state| state.threads.iter().map(move |thread| (state, thread)));
+    all.map(|(state, thread)| (Joined::new(inspector, &natives, thread).tid, state, thread)).collect()
+}
+
 /// A thread state's native thread.
 struct Joined<'p> {
     native: Option<&'p NativeThread>,
@@ -158,6 +170,11 @@ pub fn with_native_threads(mut threads: Vec<Thread>, process: &ProcessInfo) -> V
     let joined: HashSet<u32> = threads.iter().filter_map(|thread| thread.tid).collect();
     let rest = process.threads.iter().filter(|native| !joined.contains(&native.tid));
     threads.extend(rest.map(|native| native_thread(native, process)));
+    sorted(threads)
+}
+
+/// Threads in the report's order: the crashed one first, then the main one, then by native id.
+pub(crate) fn sorted(mut threads: Vec<Thread>) -> Vec<Thread> {
     threads.sort_by_key(|thread| (!thread.crashed, !thread.main, thread.tid.unwrap_or(u32::MAX)));
     threads
 }
@@ -278,17 +295,23 @@ fn runner<'p>(
 
 fn python_frames(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> (Vec<RawFrame>, Vec<Frame>) {
     let (raw, problem) = stacks.frames_of(thread.address);
-    let mut frames = Vec::with_capacity(raw.len());
-    for raw in &raw {
-        match stacks.frame(raw) {
-            Ok(frame) => frames.push(frame),
-            Err(error) => stacks.inspector.note_gap(error.gap(format!("the frame at {}", raw.address))),
-        }
-    }
+    let frames = raw.iter().filter_map(|raw| noted_frame(stacks, raw)).collect();
     if let Some(error) = problem {
         stacks.inspector.note_gap(error.gap(format!("the frames of the thread state at {}", thread.address)));
     }
     (raw, frames)
+}
+
+/// What a frame shows; `None`, with a gap, where that cannot be read.
+fn noted_frame(stacks: &Stacks<'_, '_>, raw: &RawFrame) -> Option<Frame> {
+    let frame = stacks.frame(raw);
+    frame.map_err(|error| stacks.inspector.note_gap(error.gap(format!("the frame at {}", raw.address)))).ok()
+}
+
+/// The frames of a thread that are shown, innermost first, each with where it lies.
+pub(crate) fn frames_with_places(stacks: &Stacks<'_, '_>, thread: &ThreadState) -> Vec<(RawFrame, Frame)> {
+    let (raw, _) = stacks.frames_of(thread.address);
+    raw.into_iter().filter_map(|raw| noted_frame(stacks, &raw).map(|frame| (raw, frame))).collect()
 }
 
 fn place(address: Option<Address>, process: &ProcessInfo) -> Option<NativeLocation> {
