@@ -49,12 +49,18 @@ class Gdb(Host):
             raise CommandError("Processes of %s are not read, only 64-bit ones of x86-64 and Arm." % machine)
         options = dict(machine=MACHINES[machine], os="linux", pid=inferior.pid, format="live", **self._once("crash", lambda: self._crash(inferior)))
         if self._is_core():
-            options.update(format="elf-core", path=self._once("core", self._sections)[0])
+            options.update(format="elf-core", path=self._once("core", self._sections)[0], **self._files())
         key, roots = (inferior.num, inferior.pid, options.get("path")), []
         if self._is_local():
             options.update(self._once("kernel", lambda: mappings.program(inferior.pid)))
             roots = ["/proc/%d/root" % inferior.pid]
         return Process(key, self.stops, options, not self._is_core(), roots)
+
+    def _files(self):
+        """Where gdb finds files: the library takes those whose build ids are right."""
+        root = (gdb.parameter("sysroot") or "").replace("target:", "")
+        files = {one.filename for one in gdb.objfiles() if os.path.isabs(one.filename or "")}
+        return {"sysroot": [root] if root else [], "lib_path": sorted(files)}
 
     def _is_core(self):
         return gdb.selected_inferior().connection.type == "core"
@@ -76,7 +82,7 @@ class Gdb(Host):
     def _sections(self):
         text = gdb.execute("maint info sections", to_string=True)
         found = re.search(r"^Core file:\s+`(.*)', file type", text, re.M)
-        return found and found.group(1), mappings.of_sections(text)
+        return (found and found.group(1), *mappings.of_sections(text))
 
     def _each(self, threads):
         """Selects one thread after the other, and the one that was selected in the end."""
@@ -94,7 +100,7 @@ class Gdb(Host):
             return None
 
     def _is_dumped(self, address, size):
-        starts, ends = self._once("dumped", lambda: mappings.joined(self._once("core", self._sections)[1]))
+        starts, ends = self._once("dumped", lambda: mappings.joined(self._once("core", self._sections)[2]))
         at = bisect.bisect_right(starts, address) - 1
         return at >= 0 and address + size <= ends[at]
 

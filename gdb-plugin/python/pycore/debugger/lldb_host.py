@@ -1,6 +1,7 @@
 """What lldb tells of a process and does in it, by the Python API of lldb 14 to 19."""
 
 import contextlib
+import os
 
 import lldb
 
@@ -59,8 +60,9 @@ class Lldb(Host):
             raise CommandError("Processes of %s are not read, only 64-bit ones of x86-64 and Arm." % machine)
         options = {"machine": machine, "os": "linux", "pid": process.GetProcessID(), "format": "live"}
         if self._is_core():
-            path = process.GetCoreFile().fullpath if hasattr(process, "GetCoreFile") else None
-            options.update(format="elf-core", path=path)
+            path = process.GetCoreFile().fullpath if hasattr(process, "GetCoreFile") else ""
+            files = {module.GetFileSpec().fullpath or "" for module in self._target.module_iter()}
+            options.update(format="elf-core", path=path, lib_path=sorted(filter(os.path.isfile, files)))
         options.update(self._once("crash", self._crash))
         key, stop, roots = process.GetUniqueID(), process.GetStopID(True), []
         if self._target.GetPlatform().GetName() == "host" and not self._is_core():

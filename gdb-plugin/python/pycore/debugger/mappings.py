@@ -41,14 +41,16 @@ def of_gdb(text: str) -> List[Mapping]:
     return [Mapping(int(m[1], 16), int(m[2], 16), int(m[3], 16), m[4] or "", m[5]) for m in found if m]
 
 
-def of_sections(text: str) -> List[Mapping]:
-    """The memory of a core, of gdb's `maint info sections`."""
-    found = (_SECTION.match(line) for line in text.partition("Core file")[2].splitlines())
-    return [Mapping(int(m[1], 16), int(m[2], 16), 0, _permissions(m[3].split()), "") for m in found if m]
-
-
-def _permissions(flags: List[str]) -> str:
-    return "r%s%sp" % ("-" if "READONLY" in flags else "w", "x" if "CODE" in flags else "-")
+def of_sections(text: str) -> Tuple[List[Mapping], List[Mapping]]:
+    """The memory of a core, of gdb's `maint info sections`: all, and that whose bytes are in the core."""
+    everything, held = [], []
+    for match in filter(None, map(_SECTION.match, text.partition("Core file")[2].splitlines())):
+        flags = match[3].split()
+        permissions = "r%s%sp" % ("-" if "READONLY" in flags else "w", "x" if "CODE" in flags else "-")
+        everything.append(Mapping(int(match[1], 16), int(match[2], 16), 0, permissions, ""))
+        if "HAS_CONTENTS" in flags:
+            held.append(everything[-1])
+    return everything, held
 
 
 def modules(mappings: Iterable[Mapping], entry: int) -> List[Module]:
@@ -60,11 +62,12 @@ def modules(mappings: Iterable[Mapping], entry: int) -> List[Module]:
         path = mapping.path[:-len(DELETED)] if mapping.path.endswith(DELETED) else mapping.path
         if not path.startswith("/"):
             continue
-        last = next((at for at in range(len(found) - 1, -1, -1) if found[at].path == path), None)
-        if last is not None and (mapping.offset or mapping.start == found[last].end):
-            found[last] = found[last]._replace(end=mapping.end)
-        else:
+        last = found[-1] if found and found[-1].path == path else None
+        if last is not None and (mapping.offset or mapping.start == last.end):
+            found[-1] = last._replace(end=mapping.end)
+        elif not mapping.offset:
             found.append(Module(mapping.start, mapping.end, path))
+        # What is left is a part that is mapped once more elsewhere, as libffi does it.
     return sorted(found, key=lambda module: not module.base <= entry < module.end)
 
 
