@@ -1,11 +1,11 @@
 //! A process that a debugger holds.
 
-use crate::cache::Cache;
+use crate::cache::{Cache, CachedMemory};
 use crate::callbacks::{Callbacks, ListedThread, Refusal};
 use crate::options::Options;
 use pycore::addr::Address;
 use pycore::dump::{FileSearch, ModuleFile};
-use pycore::memory::{Memory, Range};
+use pycore::memory::{Fault, FaultCause, Memory, PAGE_SIZE, Range};
 use pycore::process::{Inferior, Module, NativeThread, ProcessInfo, RefreshError};
 use pycore::report::Source;
 use std::cell::{Cell, OnceCell};
@@ -15,6 +15,7 @@ use std::rc::Rc;
 pub(crate) struct Debugged {
     callbacks: Callbacks,
     cache: Cache,
+    search: FileSearch,
     source: Source,
     /// What the options say; of what is listed, nothing.
     told: ProcessInfo,
@@ -31,11 +32,18 @@ impl Debugged {
         Debugged {
             callbacks,
             cache: Cache::new(interrupted),
+            search: options.files(),
             source: options.source(),
             process: told.clone(),
             told,
             files: Vec::new(),
         }
+    }
+
+    /// The file of a module, once it is known to be the same.
+    fn file(&self, index: usize) -> Option<&ModuleFile> {
+        let (module, file) = self.process.modules.get(index).zip(self.files.get(index))?;
+        Some(file.get_or_init(|| self.search.find(module)))
     }
 
     fn list<T>(
@@ -60,12 +68,11 @@ impl Inferior for Debugged {
     }
 
     fn memory(&self) -> Box<dyn Memory + '_> {
-        Box::new(self.cache.through(&self.callbacks))
+        Box::new(Completed { served: self.cache.through(&self.callbacks), debugged: self })
     }
 
     fn module_file(&self, index: usize) -> Option<&[u8]> {
-        let (module, file) = self.process.modules.get(index).zip(self.files.get(index))?;
-        file.get_or_init(|| FileSearch::default().find(module)).bytes()
+        self.file(index)?.bytes()
     }
 
     fn refresh(&mut self) -> Result<(), RefreshError> {
@@ -108,6 +115,50 @@ impl Inferior for Debugged {
             ..self.told.clone()
         };
         Ok(())
+    }
+}
+
+/// What a debugger serves, and where it has nothing, as of pages that a core left out, the files of modules.
+struct Completed<'d> {
+    served: CachedMemory<'d>,
+    debugged: &'d Debugged,
+}
+
+impl Completed<'_> {
+    fn from_file(&self, at: Address, buffer: &mut [u8]) -> Option<()> {
+        let modules = &self.debugged.process.modules;
+        let index = modules.iter().position(|module| module.base <= at && at < module.end)?;
+        let ModuleFile::Found(file) = self.debugged.file(index)? else { return None };
+        let distance = at.0.checked_sub(modules.get(index)?.base.0)?;
+        buffer.copy_from_slice(file.unchanging_at(distance, buffer.len() as u64)?);
+        Some(())
+    }
+}
+
+impl Memory for Completed<'_> {
+    fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        let mut at = at;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let here = rest.len().min((PAGE_SIZE - at.0 % PAGE_SIZE) as usize);
+            let (now, later) = rest.split_at_mut(here);
+            if let Err(fault) = self.served.read(at, now)
+                && (fault.cause == FaultCause::Interrupted || self.from_file(at, now).is_none())
+            {
+                return Err(fault);
+            }
+            at = Address(at.0.wrapping_add(here as u64));
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
+        self.served.pass_over(at, buffer).or_else(|_| self.read(at, buffer))
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        self.served.ranges()
     }
 }
 

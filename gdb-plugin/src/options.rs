@@ -27,6 +27,12 @@ pub(crate) struct Options {
     crashed_tid: Option<u32>,
     signal: Option<Signal>,
     layout: Option<PathBuf>,
+    /// Folders that hold a copy of the root of the machine where the process ran.
+    #[serde(default)]
+    sysroot: Vec<PathBuf>,
+    /// Folders that hold libraries, and single files.
+    #[serde(default)]
+    lib_path: Vec<PathBuf>,
     #[serde(default)]
     source_root: Vec<PathBuf>,
 }
@@ -95,6 +101,11 @@ impl Options {
     /// What they say of the session.
     pub(crate) fn session(&self) -> SessionOptions {
         SessionOptions { layout: self.layout.clone(), source_root: self.source_root.clone() }
+    }
+
+    /// Where they say that the files of modules are.
+    pub(crate) fn files(&self) -> FileSearch {
+        FileSearch { sysroots: self.sysroot.clone(), lib_paths: self.lib_path.clone(), ..FileSearch::default() }
     }
 
     /// What they say of the process.

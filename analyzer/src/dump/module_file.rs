@@ -103,6 +103,23 @@ impl FoundFile {
         Some(self.loaded.as_ref()?.memory(&self.bytes).read(at, buffer))
     }
 
+    /// The bytes of an ELF file that lie `distance` bytes from where the module begins in memory, `size` of them; unless
+    /// the process may have changed them.
+    pub fn unchanging_at(&self, distance: u64, size: u64) -> Option<&[u8]> {
+        let header = FileHeader64::<LE>::parse(self.bytes()).ok()?;
+        let program_headers = header.program_headers(LE, self.bytes()).ok()?;
+        let loads = || program_headers.iter().filter(|segment| segment.p_type(LE) == elf::PT_LOAD);
+        let first = loads().map(|segment| segment.p_vaddr(LE)).min()? & !(PAGE_SIZE - 1);
+        let start = first.checked_add(distance)?;
+        let end = start.checked_add(size)?;
+        let offset = loads().find_map(|segment| {
+            let from = segment.p_vaddr(LE) & !(PAGE_SIZE - 1);
+            let to = segment.p_vaddr(LE).checked_add(segment.p_filesz(LE))?;
+            (from <= start && end <= to).then(|| (segment.p_offset(LE) & !(PAGE_SIZE - 1)).checked_add(start - from))
+        })?;
+        self.unchanging_bytes(distance, offset?, size).filter(|bytes| bytes.len() as u64 == size)
+    }
+
     /// The bytes from `offset`, at most `size` of them, mapped `distance` bytes from where the module begins in memory;
     /// unless the loader maps something writable there: then the process may have changed them. It is the addresses
     /// that tell, as the last page of a read-only segment and the first of a writable one are often one page of the
