@@ -47,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnosis",
             "dump",
             "layout",
+            "live",
             "memory",
             "object",
             "process",

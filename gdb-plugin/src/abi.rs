@@ -3,7 +3,7 @@
 
 use crate::callbacks::{Callbacks, PycoreCallbacks};
 use crate::debugged::Debugged;
-use crate::options::{DumpOptions, Options};
+use crate::options::{DumpOptions, LiveOptions, Options};
 use pycore::dump::Dump;
 use pycore::process::Inferior;
 use pycore::session::{Session, SessionOptions};
@@ -299,6 +299,33 @@ pub unsafe extern "C" fn pycore_open_dump(
         let options: DumpOptions = unsafe { optional_options(options) }?;
         let dump = Dump::open(path, options.files()).map_err(|error| (Status::Failed, error.to_string()))?;
         session_over(Box::new(dump), options.session())
+    };
+    // SAFETY: the caller promises that both can be written to where they are not null.
+    unsafe { open(abi_version, (session, error), make) }
+}
+
+/// Opens a session with a live process of this machine, without a debugger. It goes on between questions; for each, it is
+/// stopped as long as it takes to copy what is read of it.
+///
+/// `options` is NULL or JSON: `nonblocking` (never stop it; what is read may be torn), `layout`, `source_root` (paths).
+///
+/// Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
+///
+/// # Safety
+/// `options` is NULL or a string. `session` and `error` are NULL or can be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pycore_open_pid(
+    abi_version: u32,
+    pid: u32,
+    options: *const c_char,
+    session: *mut *mut PycoreSession,
+    error: *mut *mut c_char,
+) -> i32 {
+    let make = |_| {
+        // SAFETY: the caller promises that it is null or a string.
+        let options: LiveOptions = unsafe { optional_options(options) }?;
+        Session::with_pid(pid, options.nonblocking, options.session())
+            .map_err(|error| (Status::Failed, error.to_string()))
     };
     // SAFETY: the caller promises that both can be written to where they are not null.
     unsafe { open(abi_version, (session, error), make) }

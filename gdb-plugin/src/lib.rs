@@ -13,7 +13,7 @@ mod options;
 
 pub use abi::{
     PYCORE_ABI_VERSION, PycoreSession, Status, pycore_abi_version, pycore_ask, pycore_close, pycore_free,
-    pycore_open, pycore_open_dump, pycore_refresh, pycore_version,
+    pycore_open, pycore_open_dump, pycore_open_pid, pycore_refresh, pycore_version,
 };
 pub use callbacks::{
     PycoreCallbacks, PycoreModule, PycoreRange, PycoreSink, PycoreThread, pycore_add_module,

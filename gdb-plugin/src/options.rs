@@ -78,6 +78,22 @@ pub(crate) struct DumpOptions {
     source_root: Vec<PathBuf>,
 }
 
+/// How a live process is opened, as on the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LiveOptions {
+    pub(crate) nonblocking: bool,
+    layout: Option<PathBuf>,
+    source_root: Vec<PathBuf>,
+}
+
+impl LiveOptions {
+    /// What they say of the session.
+    pub(crate) fn session(&self) -> SessionOptions {
+        SessionOptions { layout: self.layout.clone(), source_root: self.source_root.clone() }
+    }
+}
+
 impl DumpOptions {
     /// What they say of the session.
     pub(crate) fn session(&self) -> SessionOptions {

@@ -6,6 +6,7 @@
 
 mod exec;
 mod frames;
+mod living;
 mod path;
 mod reading;
 mod request;
@@ -16,12 +17,11 @@ mod values;
 mod whole;
 
 use crate::addr::Address;
-use crate::analysis::{self, AnalyzeOptions};
+use crate::analysis::{self, AnalyzeError, AnalyzeOptions};
 use crate::diagnosis;
-use crate::dump::FileSearch;
 use crate::layout::{LayoutRegistry, TableError};
+use crate::live::{LiveError, LiveProcess};
 use crate::memory::Memory;
-use crate::object::Limits;
 use crate::process::{Inferior, RefreshError};
 use crate::render;
 use crate::runtime::{self, NotFound, Runtime};
@@ -47,6 +47,12 @@ pub enum AskError {
     /// The process cannot be looked at.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
+    /// The live process cannot be looked at.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// There is no report of it.
+    #[error(transparent)]
+    Analyze(#[from] AnalyzeError),
     /// There is no Python to ask about.
     #[error("no Python: {0}")]
     NoPython(String),
@@ -81,14 +87,19 @@ type Located = Result<Vec<Runtime>, NotFound>;
 
 /// A process that answers questions.
 pub struct Session {
-    inferior: Box<dyn Inferior>,
-    registry: LayoutRegistry,
+    subject: Subject,
     options: SessionOptions,
-    /// Whether the process may have run since the inferior was asked.
+    /// Whether the process may have run since it was looked at.
     is_stale: bool,
-    located: Option<Located>,
-    /// The modules among which the interpreters were located.
-    modules: Vec<(Address, String)>,
+    finder: Finder,
+}
+
+/// Who is asked about.
+enum Subject {
+    /// What stands still between two questions, or is said to have run.
+    Still(Box<dyn Inferior>),
+    /// What lives, and goes on between two questions.
+    Living { process: Box<LiveProcess>, nonblocking: bool },
 }
 
 impl Session {
@@ -97,17 +108,19 @@ impl Session {
     /// # Errors
     /// When the user's layout table cannot be used.
     pub fn new(inferior: Box<dyn Inferior>, options: SessionOptions) -> Result<Self, TableError> {
-        let analyze = AnalyzeOptions {
-            files: FileSearch::default(),
-            layout: options.layout.clone(),
-            locals: false,
-            tasks: false,
-            limits: Limits { depth: 0, max_items: 0, max_string: 0 },
-            redact: false,
-            source_root: Vec::new(),
-        };
-        let registry = analysis::registry(&analyze, inferior.as_ref())?;
-        Ok(Session { inferior, registry, options, is_stale: true, located: None, modules: Vec::new() })
+        let finder = Finder::new(inferior.as_ref(), &options)?;
+        Ok(Session { subject: Subject::Still(inferior), options, is_stale: true, finder })
+    }
+
+    /// Begins to ask about the live process `pid`. It goes on between questions; for each, what is read of it is copied
+    /// while it is stopped; with `nonblocking`, it never is, and what is read may be torn.
+    ///
+    /// # Errors
+    /// When it may not be looked into, or the user's layout table cannot be used.
+    pub fn with_pid(pid: u32, nonblocking: bool, options: SessionOptions) -> Result<Self, AnalyzeError> {
+        let process = Box::new(LiveProcess::open(pid)?);
+        let finder = Finder::new(process.as_ref(), &options)?;
+        Ok(Session { subject: Subject::Living { process, nonblocking }, options, is_stale: true, finder })
     }
 
     /// Says that the process ran: its memory and its threads are looked at anew before the next question, and the
@@ -120,7 +133,7 @@ impl Session {
     /// reading was interrupted.
     pub fn forget(&mut self) {
         self.is_stale = true;
-        self.located = None;
+        self.finder.located = None;
     }
 
     /// Answers a question, which is a JSON object such as `{"do": "backtrace", "thread": 4711}`.
@@ -129,45 +142,66 @@ impl Session {
     /// When it is no question, or what it asks for is not there.
     pub fn ask(&mut self, request: &str) -> Result<Answer, AskError> {
         let request: Request = serde_json::from_str(request)?;
-        if self.is_stale {
-            self.inferior.refresh()?;
-        }
-        let memory = self.inferior.memory();
-        let memory: &dyn Memory = &memory;
-        let located = locate(
-            self.inferior.as_ref(),
-            memory,
-            &self.registry,
-            (&mut self.located, &mut self.modules),
-            self.is_stale,
-        );
-        self.is_stale = false;
-        let answer = match request.question {
-            Question::Report => {
-                return Ok(whole::report(self.inferior.as_ref(), memory, located, &request, &self.options));
+        let Session { subject, options, is_stale, finder } = self;
+        match subject {
+            Subject::Still(inferior) => {
+                if *is_stale {
+                    inferior.refresh()?;
+                }
+                let memory = inferior.memory();
+                let located = finder.locate(inferior.as_ref(), &memory, *is_stale);
+                *is_stale = false;
+                answer(inferior.as_ref(), &memory, located, &request, options)
             }
-            Question::Backtrace => threads::backtrace,
-            Question::Threads => threads::threads,
-            Question::Frame => frames::frame,
-            Question::Locals => frames::locals,
-            Question::Globals => frames::globals,
-            Question::List => frames::list,
-            Question::Print => values::print,
-            Question::Complete => values::complete,
-            Question::Exceptions => state::exceptions,
-            Question::Tasks => state::tasks,
-            Question::Gil => state::gil,
-            Question::Modules => state::modules,
-            Question::Interpreters => state::interpreters,
-            Question::ExecState => exec::exec_state,
-        };
-        let runtimes = located.as_ref().map_err(|problem| {
-            let contents = self.inferior.source().contents;
-            AskError::NoPython(diagnosis::explain(problem, contents.as_ref()))
-        })?;
-        let view = View { inferior: self.inferior.as_ref(), memory, runtimes, options: &self.options };
-        answer(&view, &request)
+            Subject::Living { process, nonblocking } if request.question == Question::Report => {
+                let whole = whole::options(&request, options);
+                let report = analysis::analyze_pid(process.pid(), *nonblocking, &whole)?;
+                Ok(whole::answer(report, &request))
+            }
+            Subject::Living { process, nonblocking } => {
+                process.refresh()?;
+                living::ask(process, *nonblocking, |inferior, memory| {
+                    let located = finder.locate(inferior, memory, true);
+                    answer(inferior, memory, located, &request, options)
+                })
+            }
+        }
     }
+}
+
+/// Answers a question about `inferior`, read through `memory`, in which the interpreters were `located`.
+fn answer(
+    inferior: &dyn Inferior,
+    memory: &dyn Memory,
+    located: &Located,
+    request: &Request,
+    options: &SessionOptions,
+) -> Result<Answer, AskError> {
+    let answer = match request.question {
+        Question::Report => {
+            let report = analysis::report(inferior, memory, located, &whole::options(request, options));
+            return Ok(whole::answer(report, request));
+        }
+        Question::Backtrace => threads::backtrace,
+        Question::Threads => threads::threads,
+        Question::Frame => frames::frame,
+        Question::Locals => frames::locals,
+        Question::Globals => frames::globals,
+        Question::List => frames::list,
+        Question::Print => values::print,
+        Question::Complete => values::complete,
+        Question::Exceptions => state::exceptions,
+        Question::Tasks => state::tasks,
+        Question::Gil => state::gil,
+        Question::Modules => state::modules,
+        Question::Interpreters => state::interpreters,
+        Question::ExecState => exec::exec_state,
+    };
+    let runtimes = located.as_ref().map_err(|problem| {
+        let contents = inferior.source().contents;
+        AskError::NoPython(diagnosis::explain(problem, contents.as_ref()))
+    })?;
+    answer(&View { inferior, memory, runtimes, options }, request)
 }
 
 /// What one question looks at.
@@ -185,25 +219,34 @@ impl View<'_> {
     }
 }
 
-/// The interpreters, those that are known where they still are.
-fn locate<'l>(
-    inferior: &dyn Inferior,
-    memory: &dyn Memory,
-    registry: &LayoutRegistry,
-    (located, modules): (&'l mut Option<Located>, &mut Vec<(Address, String)>),
-    is_stale: bool,
-) -> &'l Located {
-    if is_stale {
-        let now = inferior.process().modules.iter().map(|module| (module.base, module.path.clone()));
-        let now = Vec::from_iter(now);
-        let is_there = |located: &mut Located| match located {
-            Ok(runtimes) => runtime::still_there(inferior, memory, runtimes),
-            Err(_) => false,
-        };
-        if *modules != now || !located.as_mut().is_some_and(is_there) {
-            *located = None;
-        }
-        *modules = now;
+/// Finds the interpreters, and knows them then.
+struct Finder {
+    registry: LayoutRegistry,
+    located: Option<Located>,
+    /// The modules among which they were located.
+    modules: Vec<(Address, String)>,
+}
+
+impl Finder {
+    fn new(inferior: &dyn Inferior, options: &SessionOptions) -> Result<Self, TableError> {
+        let options = AnalyzeOptions { layout: options.layout.clone(), ..whole::no_options() };
+        Ok(Finder { registry: analysis::registry(&options, inferior)?, located: None, modules: Vec::new() })
     }
-    located.get_or_insert_with(|| runtime::locate(inferior, memory, registry))
+
+    /// The interpreters; those that are known, where they still are if `is_stale`.
+    fn locate(&mut self, inferior: &dyn Inferior, memory: &dyn Memory, is_stale: bool) -> &Located {
+        if is_stale {
+            let now = inferior.process().modules.iter().map(|module| (module.base, module.path.clone()));
+            let now = Vec::from_iter(now);
+            let is_there = |located: &mut Located| match located {
+                Ok(runtimes) => runtime::still_there(inferior, memory, runtimes),
+                Err(_) => false,
+            };
+            if self.modules != now || !self.located.as_mut().is_some_and(is_there) {
+                self.located = None;
+            }
+            self.modules = now;
+        }
+        self.located.get_or_insert_with(|| runtime::locate(inferior, memory, &self.registry))
+    }
 }

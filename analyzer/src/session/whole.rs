@@ -1,33 +1,43 @@
 //! The whole report.
 
 use super::request::{Format, Request};
-use super::{Answer, Located, SessionOptions};
-use crate::analysis::{self, AnalyzeOptions};
+use super::{Answer, SessionOptions};
+use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
-use crate::memory::Memory;
-use crate::process::Inferior;
+use crate::object::Limits;
 use crate::render::{self, TextOptions};
+use crate::report::Report;
 
-/// What `pycore analyze` shows.
-pub(super) fn report(
-    inferior: &dyn Inferior,
-    memory: &dyn Memory,
-    located: &Located,
-    request: &Request,
-    options: &SessionOptions,
-) -> Answer {
-    let source_root =
-        if request.source_root.is_empty() { &options.source_root } else { &request.source_root };
-    let options = AnalyzeOptions {
+/// Options to analyze nothing much with.
+pub(super) fn no_options() -> AnalyzeOptions {
+    AnalyzeOptions {
         files: FileSearch::default(),
         layout: None,
+        locals: false,
+        tasks: false,
+        limits: Limits { depth: 0, max_items: 0, max_string: 0 },
+        redact: false,
+        source_root: Vec::new(),
+    }
+}
+
+/// How the report is asked for.
+pub(super) fn options(request: &Request, options: &SessionOptions) -> AnalyzeOptions {
+    let source_root =
+        if request.source_root.is_empty() { &options.source_root } else { &request.source_root };
+    AnalyzeOptions {
+        layout: options.layout.clone(),
         locals: request.locals,
         tasks: request.tasks,
         limits: request.limits(),
         redact: request.redact,
         source_root: source_root.clone(),
-    };
-    let mut report = analysis::report(inferior, memory, located, &options);
+        ..no_options()
+    }
+}
+
+/// What `pycore analyze` shows.
+pub(super) fn answer(mut report: Report, request: &Request) -> Answer {
     request.number(&mut report.threads);
     let text = render::to_string(|out| match request.format {
         Format::Text => render::text(&report, out, TextOptions { colour: request.colour }),
