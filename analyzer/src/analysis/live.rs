@@ -5,7 +5,7 @@ use crate::layout::LayoutRegistry;
 use crate::live::{LiveProcess, Snapshot};
 use crate::memory::Memory;
 use crate::process::Inferior;
-use crate::report::{Frame, Report};
+use crate::report::{Frame, Report, ThreadState};
 use crate::runtime::{self, NotFound, Runtime};
 use log::info;
 use std::collections::{BTreeSet, HashMap};
@@ -85,6 +85,13 @@ impl Subject<'_> {
 
     /// Adds what has to be said of a report whose process was not stopped. `second` was copied after what it is made of.
     fn with_doubts(&self, mut report: Report, second: &Snapshot<'_>, located: Located) -> Report {
+        let is_held = |state| matches!(state, Some(ThreadState::Traced | ThreadState::Stopped));
+        if report.threads.iter().all(|thread| is_held(thread.state))
+            && second.process().threads.iter().all(|thread| is_held(thread.state))
+        {
+            // A debugger or a signal has stopped it.
+            return report;
+        }
         let (_, later) = self.analyze(second, second.paged_memory(), Some(located));
         let later = later
             .threads
