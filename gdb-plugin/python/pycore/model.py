@@ -55,6 +55,18 @@ Attachment = str
 A newer library may say something else.
 """
 
+ThreadState = str
+"""What a thread of a live process did when it was looked at.
+`running`: It ran, or was ready to run.
+`sleeping`: It waited.
+`uninterruptible`: It waited in the kernel and nothing, not even SIGKILL, could wake it but what it waited for: a
+disk, a network file system, the child of a `vfork`.
+`stopped`: A signal of job control, as SIGSTOP, had stopped it before.
+`traced`: A debugger had stopped it.
+`ended`: It had ended.
+A newer library may say something else.
+"""
+
 TaskState = str
 """How far a task or future has come: `_state` in lower case.
 `pending`: It is not done.
@@ -95,7 +107,7 @@ class Source(Document):
     """The file or process that was read."""
 
     path: str
-    """The path as given by the user."""
+    """The path as given by the user; of a live process, its folder in /proc."""
 
     format: "SourceFormat"
     """The kind of container."""
@@ -104,7 +116,7 @@ class Source(Document):
     """The instruction set of the target, as in `uname -m`."""
 
     size_bytes: int
-    """The size of the file, in bytes, as it lies on the disk."""
+    """The size of the file, in bytes, as it lies on the disk; of a live process, that of its memory."""
 
     truncated: bool
     """Whether the file ends before what its headers promise."""
@@ -529,6 +541,9 @@ class Thread(Document):
     tid: Optional[int] = None
     """The native thread id, as the operating system gives it."""
 
+    number: Optional[str] = None
+    """What the debugger that holds the process calls it."""
+
     name: Optional[str] = None
     """`threading.Thread.name` where one exists, else the operating system's name for it."""
 
@@ -549,6 +564,12 @@ class Thread(Document):
 
     attachment: Optional["Attachment"] = None
     """In free-threaded builds: whether it may run Python code, which several threads may at once."""
+
+    state: Optional["ThreadState"] = None
+    """What the native thread did, in a live process."""
+
+    system_call: Optional[str] = None
+    """The system call that it was in, `futex`, `read`, in a live process."""
 
     native_location: Optional["NativeLocation"] = None
     """Where the processor was in this thread."""
@@ -734,7 +755,7 @@ class Diagnosis(Document):
     """One line that a person can act on."""
 
     category: str
-    """A word to group by: `crash`, `abort`, `killed`, `snapshot`, `no-python`."""
+    """A word to group by: `crash`, `abort`, `killed`, `snapshot`, `live`, `no-python`."""
 
     details: Tuple[str, ...]
     """What the summary rests on."""

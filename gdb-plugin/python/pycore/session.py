@@ -69,6 +69,8 @@ class Session:
         `options`: `exe`, `sysroot`, `lib_path`, `no_files`, `layout`, `unpack_limit`, as on the command line.
         """
         session = cls.__new__(cls)
+        for option in ("exe", "sysroot", "lib_path"):
+            _check(option, options.get(option))
         name = os.fsencode(os.fspath(path))
         session._begin(
             lambda lib, *out: lib.pycore_open_dump(_library.ABI_VERSION, name, _request(options), *out), None
@@ -137,6 +139,7 @@ class Session:
         source_root: Sequence[Path] = ()
     ) -> Report:
         """The report on the whole process; the arguments are those of `pycore analyze`."""
+        _check("source_root", source_root)
         answer = self.ask(
             "report",
             format="json",
@@ -206,6 +209,14 @@ class Session:
 def _request(values: Dict[str, Any]) -> bytes:
     given = {key: value for key, value in values.items() if value is not None}
     return json.dumps(given, default=os.fspath).encode()
+
+
+def _check(option: str, given: Union[None, Path, Sequence[Path]]) -> None:
+    """Raises PycoreError where a path that the caller names is not there."""
+    paths = [given] if isinstance(given, (str, os.PathLike)) else given or []
+    for path in paths:
+        if not os.path.exists(path):
+            raise PycoreError("%s: there is no %s" % (option, os.fspath(path)))
 
 
 def _error(status: int, message: Optional[str]) -> BaseException:

@@ -19,6 +19,7 @@ import pycore
 from elf_core import ElfCore
 from pycore import model
 
+SOURCES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../fixtures/programs"))
 CORE = os.environ["PYCORE_TEST_CORE"]
 PROGRAM = os.environ.get("PYCORE_TEST_PROGRAM", os.path.join(os.path.dirname(sys.executable), "pycore"))
 
@@ -70,7 +71,7 @@ class Analyze(unittest.TestCase):
     def test_the_report_is_that_of_the_program(self):
         for options, arguments in (
             ({}, []),
-            ({"locals": True, "source_root": [os.path.dirname(__file__)]}, ["--locals", "--source-root", os.path.dirname(__file__)]),
+            ({"locals": True, "source_root": [SOURCES]}, ["--locals", "--source-root", SOURCES]),
             (
                 {"locals": True, "tasks": True, "redact": True, "depth": 1, "max_items": 2, "max_string": 5},
                 ["--locals", "--tasks", "--redact", "--depth=1", "--max-items=2", "--max-string=5"],
@@ -100,6 +101,33 @@ class Analyze(unittest.TestCase):
             pycore.analyze("/no/such")
         with self.assertRaisesRegex(pycore.PycoreError, "/no/such"):
             pycore.analyze(CORE, exe="/no/such")
+
+
+class Alive(unittest.TestCase):
+    CODE = "import time\ndef waiting(token):\n    print('ready', flush=True)\n    time.sleep(1000)\nwaiting(17)"
+
+    def setUp(self):
+        self.child = subprocess.Popen([sys.executable, "-c", self.CODE], stdout=subprocess.PIPE)
+        self.addCleanup(self.child.stdout.close)
+        self.addCleanup(self.child.wait)
+        self.addCleanup(self.child.kill)
+        self.child.stdout.readline()
+
+    def test_a_live_process_is_read_and_goes_on(self):
+        report = pycore.analyze_pid(self.child.pid, locals=True)
+        innermost = report.threads[0].frames[0]
+        self.assertEqual((report.source.format, innermost.function, innermost.line), ("live", "waiting", 4))
+        self.assertEqual([local.value.repr for local in innermost.locals], ["17"])
+        with pycore.Session.attach(self.child.pid) as session:
+            self.assertEqual(frames(session.report()), frames(report))
+            self.assertIn("waiting", session.ask("backtrace").text)
+        self.assertIsNone(self.child.poll())
+
+    def test_a_process_that_is_not_there_is_an_error(self):
+        self.child.kill()
+        self.child.wait()
+        with self.assertRaisesRegex(pycore.PycoreError, str(self.child.pid)):
+            pycore.analyze_pid(self.child.pid)
 
 
 class Model(unittest.TestCase):
