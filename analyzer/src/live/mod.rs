@@ -175,6 +175,10 @@ impl Inferior for LiveProcess {
         Box::new(self.live_memory())
     }
 
+    fn may_be_torn(&self) -> bool {
+        true
+    }
+
     fn module_file(&self, index: usize) -> Option<&[u8]> {
         let module = self.info.modules.get(index)?;
         let (origin, file) = (self.origins.get(index)?, self.files.get(index)?);

@@ -2,6 +2,7 @@
 //!
 //! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
 
+mod brief;
 mod exception;
 mod greenlets;
 mod grouping;
@@ -18,6 +19,7 @@ mod text;
 mod value;
 mod yaml;
 
+pub use brief::brief_text;
 pub use info::info_text;
 pub use json::json;
 pub use text::{TextOptions, text};

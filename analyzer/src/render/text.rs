@@ -265,8 +265,10 @@ fn threads<W: Write>(p: &mut Printer<W>, group: &[&Thread], shown: &mut Shown) -
     Ok(())
 }
 
+/// What is said of threads that are all in the same place, `first` the first of them.
+///
 /// `Thread 12345 "Worker-1" (crashed, holds the GIL)`, or the same for many.
-fn title(group: &[&Thread], first: &Thread) -> String {
+pub(crate) fn title(group: &[&Thread], first: &Thread) -> String {
     let mut text = match group {
         [_] => match first.tid {
             Some(tid) => format!("Thread {tid}"),
@@ -350,7 +352,8 @@ fn last_exceptions<W: Write>(p: &mut Printer<W>, report: &Report, shown: &mut Sh
     Ok(())
 }
 
-fn gaps<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
+/// Prints what could not be read.
+pub(crate) fn gaps<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
     let groups = grouping::gaps(&report.gaps);
     if groups.is_empty() {
         return Ok(());
