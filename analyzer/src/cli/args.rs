@@ -244,7 +244,7 @@ pub(super) struct SubjectArgs {
     pub(super) pid: Option<u32>,
 
     /// Do not stop the process while it is read; what changes meanwhile may be torn, and the report says where
-    #[arg(long, requires = "pid")]
+    #[arg(long, conflicts_with = "core")]
     pub(super) nonblocking: bool,
 }
 
