@@ -378,7 +378,7 @@ pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError>
             })
             .collect(),
         Err(problem) => {
-            warnings.push(diagnosis::explain(&problem, dump.source().contents.as_ref()));
+            warnings.push(diagnosis::explain(&problem, &dump.source()));
             VecDeque::new()
         }
     };

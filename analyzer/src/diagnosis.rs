@@ -1,8 +1,8 @@
 //! Why the process died or hangs: one line that a person can act on, from what the report holds.
 
 use crate::report::{
-    Assertion, Attachment, Diagnosis, DumpContents, Exception, Frame, FrameKind, NativeException, Report,
-    Signal, SourceFormat, Thread, file_name,
+    Assertion, Attachment, Diagnosis, Exception, Frame, FrameKind, NativeException, Report, Signal, Source,
+    SourceFormat, Thread, file_name,
 };
 use crate::runtime::NotFound;
 
@@ -37,7 +37,7 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     let python_stack = report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty());
     let category = match problem {
         Some(problem) => {
-            summary += &format!("; no Python shown: {}", explain(problem, report.source.contents.as_ref()));
+            summary += &format!("; no Python shown: {}", explain(problem, &report.source));
             "no-python"
         }
         None if !python_stack => {
@@ -49,14 +49,14 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
     Diagnosis { summary, category: category.to_owned(), details }
 }
 
-/// What to say where no interpreter can be shown, and what to do next; `contents`: what the dump was told to hold.
-pub(crate) fn explain(problem: &NotFound, contents: Option<&DumpContents>) -> String {
-    if let (NotFound::NoInterpreter, Some(advice)) =
-        (problem, contents.and_then(|contents| contents.advice.as_ref()))
-    {
-        return advice.clone();
-    }
+/// What to say where no interpreter can be shown in `source`, and what to do next.
+pub(crate) fn explain(problem: &NotFound, source: &Source) -> String {
+    let advice = source.contents.as_ref().and_then(|contents| contents.advice.as_ref());
     match problem {
+        NotFound::NoInterpreter if advice.is_some() => advice.cloned().unwrap_or_default(),
+        NotFound::NoInterpreter if source.format == SourceFormat::Live => "no CPython interpreter was found in its \
+            memory. Is the Python a child of it? `pstree -p` shows them"
+            .to_owned(),
         NotFound::NoInterpreter => "no CPython interpreter was found. If the process ran one, its program and \
             libraries are needed: name them with --exe, --lib-path or --sysroot; `pycore info` lists what is missing"
             .to_owned(),
@@ -64,7 +64,6 @@ pub(crate) fn explain(problem: &NotFound, contents: Option<&DumpContents>) -> St
             format!("the process runs {what}, which pycore cannot read; it reads CPython 2.7 and 3.6 to 3.15")
         }
         NotFound::NoMemory { version, fault, .. } => {
-            let advice = contents.and_then(|contents| contents.advice.as_ref());
             format!(
                 "a CPython {}was found, but the memory that it leads to is missing ({fault}){}",
                 version.as_ref().map(|version| format!("{version} ")).unwrap_or_default(),

@@ -121,7 +121,11 @@ impl Options {
 
     /// Where they say that the files of modules are.
     pub(crate) fn files(&self) -> FileSearch {
-        FileSearch { sysroots: self.sysroot.clone(), lib_paths: self.lib_path.clone(), ..FileSearch::default() }
+        FileSearch {
+            sysroots: self.sysroot.clone(),
+            lib_paths: self.lib_path.clone(),
+            ..FileSearch::default()
+        }
     }
 
     /// What they say of the process.

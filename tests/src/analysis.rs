@@ -25,9 +25,18 @@ pub const WHOLE: [&str; 10] = [
 /// # Errors
 /// The truth cannot be read, pycore fails, or what it prints is not JSON.
 pub fn analyze_and_compare(core: &Path, truth: &Path, more: &[String]) -> Result<Comparison, String> {
-    let truth = Truth::read(truth)?;
     let path = core.display().to_string();
-    let mut arguments = vec!["analyze", &path];
+    analyze_this_and_compare(&[&path], truth, more)
+}
+
+/// As [`analyze_and_compare`], of what `this` names: a core, or `--pid` and a process.
+///
+/// # Errors
+/// The truth cannot be read, pycore fails, or what it prints is not JSON.
+pub fn analyze_this_and_compare(this: &[&str], truth: &Path, more: &[String]) -> Result<Comparison, String> {
+    let truth = Truth::read(truth)?;
+    let mut arguments = vec!["analyze"];
+    arguments.extend(this);
     arguments.extend(WHOLE);
     arguments.extend(more.iter().map(String::as_str));
     let run = program::run(&arguments, Duration::from_secs(60))?;

@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod compare;
 pub mod cores;
 pub mod exceptions;
+pub mod live;
 pub mod program;
 pub mod random;
 pub(crate) mod suspended;

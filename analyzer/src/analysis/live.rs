@@ -1,9 +1,10 @@
 //! From a live process to a report, with the process stopped for as short as can be.
 
 use super::{AnalyzeError, AnalyzeOptions, registry, report};
+use crate::addr::Address;
 use crate::layout::LayoutRegistry;
 use crate::live::{LiveProcess, Snapshot};
-use crate::memory::Memory;
+use crate::memory::{Memory, PAGE_SIZE, Range};
 use crate::process::Inferior;
 use crate::report::{Frame, Report, ThreadState};
 use crate::runtime::{self, NotFound, Runtime};
@@ -11,7 +12,7 @@ use log::info;
 use std::collections::{BTreeSet, HashMap};
 
 /// How often pages are copied before the process is stopped for the whole analysis.
-const MAX_COPIES: usize = 4;
+const MAX_COPIES: usize = 5;
 /// The most pages that are copied at once: 1 GiB.
 const MAX_PAGES: usize = 1 << 18;
 
@@ -23,7 +24,7 @@ const MAX_PAGES: usize = 1 << 18;
 /// When the process may not be looked into or stopped, or the user's layout table cannot be opened. A process without an
 /// interpreter is a report without one.
 pub fn analyze_pid(pid: u32, nonblocking: bool, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
-    let process = LiveProcess::open(pid)?;
+    let mut process = LiveProcess::open(pid)?;
     let registry = registry(options, &process)?;
     let subject = Subject { registry, options };
     let (located, mut pages) = {
@@ -40,18 +41,27 @@ pub fn analyze_pid(pid: u32, nonblocking: bool, options: &AnalyzeOptions) -> Res
         if pages.len() > MAX_PAGES {
             break;
         }
+        if round > 1 {
+            process.refresh()?;
+        }
         let starts = pages.iter().copied().collect::<Vec<_>>();
         info!("copying {} pages", starts.len());
         let snapshot = process.snapshot(&starts, !nonblocking)?;
         let second = nonblocking.then(|| process.snapshot(&starts, false)).transpose()?;
         let (found, report) = subject.analyze(&snapshot, snapshot.paged_memory(), known.clone().map(Err));
-        if snapshot.paged_memory().is_of_one_moment() || nonblocking && round == MAX_COPIES {
+        if !snapshot.may_be_torn() || nonblocking && round == MAX_COPIES {
             return Ok(match second {
                 Some(second) => subject.with_doubts(report, &second, found),
                 None => report,
             });
         }
-        pages.extend(snapshot.paged_memory().used());
+        let block = PAGE_SIZE << (2 + 2 * round);
+        let ranges = snapshot.memory().ranges();
+        for page in snapshot.paged_memory().used() {
+            if pages.insert(page) {
+                pages.extend(neighbours(page, block, &ranges));
+            }
+        }
         located = Some(found);
     }
     info!("the pages to copy keep changing, or are too many: analyzing while the process is stopped");
@@ -60,6 +70,18 @@ pub fn analyze_pid(pid: u32, nonblocking: bool, options: &AnalyzeOptions) -> Res
     let located = located.filter(|located| located.is_ok());
     let (_, report) = subject.analyze(&pause, &memory, located);
     Ok(report)
+}
+
+/// The pages that may change in the block of `size` bytes, a power of two, around the page at `start`: what a busy process
+/// uses next is likely to be there.
+fn neighbours(start: Address, size: u64, ranges: &[Range]) -> impl Iterator<Item = Address> {
+    let block = start.0 & !(size - 1);
+    let next = ranges.partition_point(|range| range.start <= start);
+    let range = next.checked_sub(1).and_then(|index| ranges.get(index));
+    let range = range.filter(|range| range.writable && range.contains(start));
+    let bounds =
+        range.map_or(0..0, |range| block.max(range.start.0)..block.saturating_add(size).min(range.end().0));
+    bounds.step_by(PAGE_SIZE as usize).map(Address)
 }
 
 type Located = Result<Vec<Runtime>, NotFound>;

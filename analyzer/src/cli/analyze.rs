@@ -30,7 +30,12 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<ExitCode> {
         Format::Json => render::json(&report, out),
         Format::Yaml => render::yaml(&report, out, face.terminal),
     })?;
-    Ok(if has_python_stack(&report) { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FOUND) })
+    Ok(exit_code(&report))
+}
+
+/// The exit code that says whether there are Python stacks.
+pub(super) fn exit_code(report: &Report) -> ExitCode {
+    if has_python_stack(report) { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FOUND) }
 }
 
 fn has_python_stack(report: &Report) -> bool {

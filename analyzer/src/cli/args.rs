@@ -12,6 +12,8 @@ Examples:
   pycore analyze core.4711 --format json   the same for programs
   pycore analyze app.dmp                   of a process on Windows, from its minidump
   pycore info core.4711                    what the file is, what was found
+  pycore dump 4711                         where a live process is
+  pycore analyze --pid 4711                the same in full
   zstdcat core.zst | pycore analyze -      from a pipe
 
 `pycore COMMAND --help` says more.";
@@ -25,11 +27,32 @@ Examples:
   pycore analyze core.4711 --sysroot ./image-of-the-container
   pycore analyze core.4711 --exe ./python3.11 --lib-path ./libs
   pycore analyze core.4711 --format json | jq -r '.threads[0].frames[].function'
+  pycore analyze --pid 4711 --locals       of a process that lives
+  pycore analyze --pid 4711 --nonblocking  without stopping it
 
 Exit codes:
   0  a report with Python stacks
   1  a report without any: no interpreter was found, or nothing could be read
   2  the input could not be read, or the arguments were wrong";
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  pycore dump 4711
+  pycore dump 4711 --locals
+  pycore dump 4711 --format json | jq -r '.threads[] | [.tid, .state, .frames[0].function] | @tsv'
+  pycore dump --nonblocking 4711
+  pycore analyze --pid 4711               with exceptions, source lines, values in depth, tasks
+  pgrep -f gunicorn | xargs -n 1 pycore dump
+
+Each thread has its state, who holds the GIL and who waits for it, and its frames, the innermost first. All that is shown
+comes from one moment: the process is stopped while its memory is copied, mostly for less than a millisecond, and goes on
+unharmed, even when pycore is killed meanwhile. It takes the right to trace the process: to be root, or the same user
+where /proc/sys/kernel/yama/ptrace_scope is 0. In a container, the capability SYS_PTRACE.
+
+Exit codes:
+  0  Python stacks were shown
+  1  there are none: it is not a Python process, or nothing could be read
+  2  the process could not be looked into, or the arguments were wrong";
 
 const INFO_EXAMPLES: &str = "\
 Examples:
@@ -56,10 +79,10 @@ Exit codes:
   0  the small core was written
   2  the input could not be read or the output not be written, or the arguments were wrong";
 
-/// See the Python inside a dead process: threads, frames, locals and exceptions
+/// See the Python inside a dead or stuck process: threads, frames, locals and exceptions
 ///
-/// pycore reads the core or the minidump of a dead CPython process and shows what each Python thread was doing, without
-/// debug symbols and without running anything.
+/// pycore reads a live CPython process, or the core or the minidump of a dead one, and shows what each Python thread was
+/// doing, without debug symbols and without running anything in it.
 #[derive(Debug, Parser)]
 #[command(name = "pycore", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(super) struct Arguments {
@@ -92,6 +115,7 @@ pub(super) enum Color {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Analyze(AnalyzeArgs),
+    Dump(DumpArgs),
     Info(InfoArgs),
     Shrink(ShrinkArgs),
     Layout(LayoutArgs),
@@ -101,7 +125,7 @@ pub(super) enum Command {
     Man(ManArgs),
 }
 
-/// Show every Python thread of a core or a minidump, with its values and exceptions
+/// Show every Python thread of a core, a minidump or a live process, with its values and exceptions
 #[derive(Debug, Args)]
 #[command(after_help = ANALYZE_EXAMPLES)]
 pub(super) struct AnalyzeArgs {
@@ -132,6 +156,33 @@ pub(super) struct AnalyzeArgs {
     /// Where to look for the source files named in frames, to show their lines [repeatable]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Where files are")]
     pub(super) source_root: Vec<PathBuf>,
+}
+
+/// Show where every Python thread of a live process is, in short
+#[derive(Debug, Args)]
+#[command(after_help = DUMP_EXAMPLES)]
+pub(super) struct DumpArgs {
+    /// The process
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    pub(super) pid: u32,
+
+    /// Also show the variables of every frame, one line each
+    #[arg(short, long)]
+    pub(super) locals: bool,
+
+    #[command(flatten)]
+    pub(super) redact: RedactArgs,
+
+    /// Do not stop the process while it is read; what changes meanwhile may be torn, and is named in a warning
+    #[arg(long)]
+    pub(super) nonblocking: bool,
+
+    /// A layout table of your own, made by `pycore layout extract`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) layout: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 /// Say what a core or a minidump is: modules and their ids, threads, interpreter and how it was found
@@ -199,7 +250,7 @@ pub(super) struct SubjectArgs {
     pub(super) pid: Option<u32>,
 
     /// Do not stop the process while it is read; what changes meanwhile may be torn, and the report says where
-    #[arg(long, requires = "pid")]
+    #[arg(long, conflicts_with = "core")]
     pub(super) nonblocking: bool,
 }
 

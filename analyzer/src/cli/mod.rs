@@ -6,6 +6,7 @@ mod analyze;
 mod args;
 mod completions;
 mod crash;
+mod dump;
 mod info;
 pub mod layout;
 mod man;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Analyze(args) => analyze::run(args),
+        Command::Dump(args) => dump::run(args),
         Command::Info(args) => info::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Layout(args) => layout::run(args),

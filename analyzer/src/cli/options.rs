@@ -1,6 +1,6 @@
 //! The meaning of the arguments: checked and turned into what the library takes.
 
-use super::args::{AnalyzeArgs, InfoArgs, InputArgs, ShrinkArgs};
+use super::args::{AnalyzeArgs, DumpArgs, InfoArgs, InputArgs, ShrinkArgs};
 use super::stderr;
 use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
@@ -26,6 +26,23 @@ pub(super) fn analyze(args: &AnalyzeArgs) -> Result<AnalyzeOptions> {
         redact: args.redact.redact,
         source_root: args.source_root.clone(),
         ..input(&args.input, args.subject.core.as_deref(), args.output.output.as_deref())?
+    })
+}
+
+/// What `dump` was asked for: values on one line each.
+///
+/// # Errors
+/// When a path is not what its option needs.
+pub(super) fn dump(args: &DumpArgs) -> Result<AnalyzeOptions> {
+    file("--layout", args.layout.as_deref())?;
+    Ok(AnalyzeOptions {
+        files: FileSearch::default(),
+        layout: args.layout.clone(),
+        locals: args.locals,
+        tasks: false,
+        limits: Limits { depth: 0, max_items: 10, max_string: 100 },
+        redact: args.redact.redact,
+        source_root: Vec::new(),
     })
 }
 

@@ -115,7 +115,8 @@ impl FoundFile {
         let offset = loads().find_map(|segment| {
             let from = segment.p_vaddr(LE) & !(PAGE_SIZE - 1);
             let to = segment.p_vaddr(LE).checked_add(segment.p_filesz(LE))?;
-            (from <= start && end <= to).then(|| (segment.p_offset(LE) & !(PAGE_SIZE - 1)).checked_add(start - from))
+            (from <= start && end <= to)
+                .then(|| (segment.p_offset(LE) & !(PAGE_SIZE - 1)).checked_add(start - from))
         })?;
         self.unchanging_bytes(distance, offset?, size).filter(|bytes| bytes.len() as u64 == size)
     }

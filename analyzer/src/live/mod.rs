@@ -84,8 +84,9 @@ impl LiveProcess {
         let in_main_program = in_main_program.collect::<Vec<_>>();
         let memory = LiveMemory::new(place, &ranges);
         memory.check().map_err(refused("reading its memory"))?;
+        let root = std::fs::read_link(place.file("root")).unwrap_or_else(|_| "/".into());
         let (modules, origins): (Vec<Module>, Vec<Origin>) =
-            modules::list(&maps, &memory, &in_main_program).into_iter().unzip();
+            modules::list(&maps, &memory, &in_main_program, &root).into_iter().unzip();
         let info = ProcessInfo {
             pid: Some(pid),
             uid: Some(status.ruid),
@@ -173,6 +174,10 @@ impl Inferior for LiveProcess {
 
     fn memory(&self) -> Box<dyn Memory + '_> {
         Box::new(self.live_memory())
+    }
+
+    fn may_be_torn(&self) -> bool {
+        true
     }
 
     fn module_file(&self, index: usize) -> Option<&[u8]> {

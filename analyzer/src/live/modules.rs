@@ -7,6 +7,7 @@ use crate::process::elf::Image;
 use procfs::process::{MMPermissions, MMapPath, MemoryMap};
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// What the kernel puts behind the path of a file that has been unlinked.
 const DELETED: &[u8] = b" (deleted)";
@@ -16,7 +17,7 @@ const MAX_MODULES: usize = 1 << 16;
 /// Which file a module is of.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
-    /// Its path as the kernel shows it.
+    /// Its path as the process has it.
     pub(super) path: Vec<u8>,
     /// Its device, major and minor number, and its inode there.
     pub(super) id: FileId,
@@ -38,11 +39,13 @@ pub(super) fn ranges(maps: &[MemoryMap]) -> Vec<Range> {
     ranges.filter(|range| range.size > 0).collect()
 }
 
-/// Groups mapped files into modules, the one with an address of `in_main_program` first.
+/// Groups mapped files into modules, the one with an address of `in_main_program` first. The root directory of the process
+/// is `root`, as seen from here.
 pub(super) fn list(
     maps: &[MemoryMap],
     memory: &dyn Memory,
     in_main_program: &[u64],
+    root: &Path,
 ) -> Vec<(Module, Origin)> {
     let mut found = Vec::<(Module, Origin)>::new();
     let mut extents = Vec::<Address>::new();
@@ -68,7 +71,8 @@ pub(super) fn list(
             continue;
         }
         let Ok(image) = Image::read(memory, start) else { continue };
-        let path = path.as_os_str().as_bytes();
+        let inside = path.strip_prefix(root).map(|inside| Path::new("/").join(inside));
+        let path = inside.as_ref().unwrap_or(path).as_os_str().as_bytes();
         let on_disk = path.strip_suffix(DELETED).unwrap_or(path);
         latest.insert(id, found.len());
         extents.push(image.end());

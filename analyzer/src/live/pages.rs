@@ -42,7 +42,7 @@ impl<'p> PagedMemory<'p> {
     /// Whether all that was read comes from the moment of the copy, or cannot change.
     pub fn is_of_one_moment(&self) -> bool {
         let later = self.later.borrow();
-        later.keys().all(|&page| !is_writable(&self.live, page))
+        later.keys().all(|&page| !may_change(&self.live, page))
     }
 
     fn with_page<T>(&self, number: u64, use_it: impl FnOnce(&[u8; PAGE]) -> T) -> Option<T> {
@@ -89,9 +89,9 @@ impl Memory for PagedMemory<'_> {
     }
 }
 
-/// Whether the process may write to the page `number`.
-pub(super) fn is_writable(memory: &LiveMemory<'_>, number: u64) -> bool {
-    memory.range_at(Address(number * PAGE_SIZE)).is_some_and(|range| range.writable)
+/// Whether the page `number` may change: the process may write there, or maps something there by now.
+pub(super) fn may_change(memory: &LiveMemory<'_>, number: u64) -> bool {
+    memory.range_at(Address(number * PAGE_SIZE)).is_none_or(|range| range.writable)
 }
 
 /// Pages that were copied at one moment.

@@ -1,7 +1,7 @@
 //! What a live process was at one moment.
 
 use super::error::LiveProblem;
-use super::pages::{Copy, PagedMemory, is_writable};
+use super::pages::{Copy, PagedMemory, may_change};
 use super::{LiveProcess, permission, threads, trace};
 use crate::addr::Address;
 use crate::memory::{Memory, PAGE_SIZE};
@@ -21,7 +21,7 @@ impl<'p> Snapshot<'p> {
     pub(super) fn take(process: &'p LiveProcess, pages: &[Address], stop: bool) -> Result<Self, LiveProblem> {
         let live = process.live_memory();
         // What cannot be written to does not change: it can be read at any time.
-        let changing = |start: &&Address| is_writable(&live, start.0 / PAGE_SIZE);
+        let changing = |start: &&Address| may_change(&live, start.0 / PAGE_SIZE);
         let pages = pages.iter().filter(changing).copied().collect::<Vec<_>>();
         let mut copy = Copy::prepare(&pages);
         let mut fill = || copy.fill(&process.live_memory(), &pages);
@@ -58,6 +58,10 @@ impl Inferior for Snapshot<'_> {
 
     fn memory(&self) -> Box<dyn Memory + '_> {
         Box::new(&self.memory)
+    }
+
+    fn may_be_torn(&self) -> bool {
+        !self.memory.is_of_one_moment()
     }
 
     fn module_file(&self, index: usize) -> Option<&[u8]> {

@@ -12,6 +12,7 @@ use super::{registers, threads};
 use crate::addr::Machine;
 use crate::process::NativeThread;
 use crate::report::ThreadState;
+use log::info;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::ptrace;
@@ -69,9 +70,10 @@ enum Hold {
 /// # Errors
 /// A thread cannot be traced.
 pub(super) fn while_stopped<T>(target: Target, body: impl FnOnce(Stopped) -> T) -> Result<T, LiveProblem> {
-    let mut tracer = Tracer { target, held: BTreeMap::new(), warnings: Vec::new() };
+    let mut tracer = Tracer { target, held: BTreeMap::new(), warnings: Vec::new(), began: Instant::now() };
     let result = tracer.stop().map(|()| body(tracer.stopped()));
     tracer.let_go();
+    info!("all {} threads were stopped for {:?}", tracer.held.len(), tracer.began.elapsed());
     result
 }
 
@@ -79,6 +81,8 @@ struct Tracer {
     target: Target,
     held: BTreeMap<u32, (Hold, NativeThread)>,
     warnings: Vec<String>,
+    /// When the threads were stopped that had something to do.
+    began: Instant,
 }
 
 impl Tracer {
@@ -86,6 +90,7 @@ impl Tracer {
         self.seize_new()?;
         // Who sleeps does not miss the time that it takes to stop the others.
         self.interrupt(|thread| thread.state != Some(ThreadState::Running));
+        self.began = Instant::now();
         self.interrupt(|_| true);
         for _ in 0..MAX_ROUNDS {
             if self.is_complete() || !self.seize_new()? {

@@ -34,6 +34,11 @@ pub trait Inferior {
         Ok(())
     }
 
+    /// Whether what was read of it so far is of different moments, between which it went on.
+    fn may_be_torn(&self) -> bool {
+        false
+    }
+
     /// What the user should know of the module files that were used so far, or that were named and could not be used.
     fn file_warnings(&self) -> Vec<String> {
         Vec::new()

@@ -3,6 +3,7 @@
 //! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
 
 mod answers;
+mod brief;
 mod exception;
 mod greenlets;
 mod grouping;
@@ -24,6 +25,7 @@ pub use answers::{
     backtrace, completions, exec_state, frame, gil, interpreters, listing, modules, printed, raised,
     suspended, thread_list, to_string, variables,
 };
+pub use brief::brief_text;
 pub use info::info_text;
 pub use json::{compact_json, json};
 pub use text::{TextOptions, text};

@@ -274,6 +274,8 @@ pub(crate) fn exceptions<W: Write>(
     Ok(())
 }
 
+/// What is said of threads that are all in the same place, `first` the first of them.
+///
 /// `Thread 12345 "Worker-1" (crashed, holds the GIL)`, or the same for many.
 pub(crate) fn title(group: &[&Thread], first: &Thread) -> String {
     let mut text = match group {

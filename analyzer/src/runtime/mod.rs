@@ -97,6 +97,13 @@ pub fn locate(
         Search { inferior, memory, registry, found: Vec::new(), tried: HashSet::new(), failure: None };
     search.try_all(locate::by_symbol_of_python(inferior, memory));
     search.by_globals();
+    if search.found.is_empty()
+        && inferior.may_be_torn()
+        && let Some(failure) = search.failure.take()
+    {
+        // It will be looked at again when it stands still.
+        return Err(failure);
+    }
     let whole = inferior.memory();
     let whole: &dyn Memory = &whole;
     if search.found.is_empty() {

@@ -197,10 +197,9 @@ fn answer(
         Question::Interpreters => state::interpreters,
         Question::ExecState => exec::exec_state,
     };
-    let runtimes = located.as_ref().map_err(|problem| {
-        let contents = inferior.source().contents;
-        AskError::NoPython(diagnosis::explain(problem, contents.as_ref()))
-    })?;
+    let runtimes = located
+        .as_ref()
+        .map_err(|problem| AskError::NoPython(diagnosis::explain(problem, &inferior.source())))?;
     answer(&View { inferior, memory, runtimes, options }, request)
 }
 
