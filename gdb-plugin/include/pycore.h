@@ -116,7 +116,8 @@ const char *pycore_version(void);
 // `options` is JSON: `machine` (`x86_64`, `aarch64`), and where it is known `os` (`linux`, `windows`), `pid`, `format`
 // (`live`, `elf-core`, `minidump`), `path` of the core or the program, `executable`, `command_line`, `uid`,
 // `crashed_tid`, `signal` (`number`, `code`, `address`, `sender_pid`), `layout` (path of a layout table), `source_root`
-// (paths).
+// (paths), and where files of modules are: `sysroot` (paths of folders), `lib_path` (paths of folders or files),
+// `no_files` (look at none).
 //
 // Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
 //
@@ -144,6 +145,21 @@ int32_t pycore_open_dump(uint32_t abi_version,
                          const char *options,
                          struct PycoreSession **session,
                          char **error);
+
+// Opens a session with a live process of this machine, without a debugger. It goes on between questions; for each, it is
+// stopped as long as it takes to copy what is read of it.
+//
+// `options` is NULL or JSON: `nonblocking` (never stop it; what is read may be torn), `layout`, `source_root` (paths).
+//
+// Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
+//
+// # Safety
+// `options` is NULL or a string. `session` and `error` are NULL or can be written to.
+int32_t pycore_open_pid(uint32_t abi_version,
+                        uint32_t pid,
+                        const char *options,
+                        struct PycoreSession **session,
+                        char **error);
 
 // Answers a question, which is a JSON object such as `{"do": "backtrace", "thread": 4711}`; gdb-plugin/QUESTIONS.md has
 // them all. Questions to one session are answered one at a time: a second thread waits. A callback must not ask.

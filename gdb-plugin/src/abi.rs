@@ -238,7 +238,8 @@ pub extern "C" fn pycore_version() -> *const c_char {
 /// `options` is JSON: `machine` (`x86_64`, `aarch64`), and where it is known `os` (`linux`, `windows`), `pid`, `format`
 /// (`live`, `elf-core`, `minidump`), `path` of the core or the program, `executable`, `command_line`, `uid`,
 /// `crashed_tid`, `signal` (`number`, `code`, `address`, `sender_pid`), `layout` (path of a layout table), `source_root`
-/// (paths), and where files of modules are: `sysroot` (paths of folders), `lib_path` (paths of folders or files).
+/// (paths), and where files of modules are: `sysroot` (paths of folders), `lib_path` (paths of folders or files),
+/// `no_files` (look at none).
 ///
 /// Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
 ///
@@ -402,5 +403,106 @@ pub unsafe extern "C" fn pycore_free(text: *mut c_char) {
     if !text.is_null() {
         // SAFETY: the caller promises that `into_c` gave it.
         drop(unsafe { CString::from_raw(text) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::null_mut;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Answers by panicking, by asking itself, or after a while.
+    struct Odd {
+        at_once: AtomicUsize,
+        own: Rc<Cell<*mut PycoreSession>>,
+        forgotten: Rc<Cell<usize>>,
+    }
+
+    impl Answers for Odd {
+        fn ask(&mut self, request: &str) -> Result<String, String> {
+            assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "one question at a time");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            self.at_once.fetch_sub(1, Ordering::SeqCst);
+            match request {
+                "panic" => panic!("out of {}", "order"),
+                "nul" => Ok("a\0b".to_owned()),
+                "self" => Err(ask(self.own.get(), c"x").1),
+                _ => Ok("fine".to_owned()),
+            }
+        }
+
+        fn refresh(&mut self) {
+            panic!("no");
+        }
+
+        fn forget(&mut self) {
+            self.forgotten.set(self.forgotten.get() + 1);
+        }
+    }
+
+    fn ask(session: *mut PycoreSession, question: &CStr) -> (i32, String) {
+        let mut response = null_mut();
+        // SAFETY: the tests pass sessions that are open.
+        unsafe {
+            let status = pycore_ask(session, question.as_ptr(), &raw mut response);
+            let text = CStr::from_ptr(response).to_str().unwrap().to_owned();
+            pycore_free(response);
+            (status, text)
+        }
+    }
+
+    fn odd() -> (*mut PycoreSession, Rc<Cell<usize>>) {
+        let (own, forgotten) = (Rc::new(Cell::new(null_mut())), Rc::new(Cell::new(0)));
+        let odd =
+            Odd { at_once: AtomicUsize::new(0), own: Rc::clone(&own), forgotten: Rc::clone(&forgotten) };
+        let session = PycoreSession::new(Box::new(odd), Rc::default());
+        own.set(Box::into_raw(Box::new(session)));
+        (own.get(), forgotten)
+    }
+
+    #[test]
+    fn a_panic_is_a_status_and_the_session_goes_on() {
+        let (session, forgotten) = odd();
+        let bug = "a bug in pycore: out of order; please report it".to_owned();
+        assert_eq!(ask(session, c"panic"), (4, bug));
+        assert_eq!(forgotten.get(), 1);
+        assert_eq!(ask(session, c"x"), (0, "fine".to_owned()));
+        assert_eq!(ask(session, c"nul"), (0, "a".to_owned()));
+        // SAFETY: the session is open, and not used any more then.
+        unsafe {
+            assert_eq!(pycore_refresh(session), 4);
+            pycore_close(session);
+        }
+    }
+
+    #[test]
+    fn a_callback_that_asks_is_refused_and_does_not_wait_for_itself() {
+        let (session, _) = odd();
+        let refusal = "a callback must not use the session that calls it".to_owned();
+        assert_eq!(ask(session, c"self"), (1, refusal));
+        // SAFETY: the session is open, and not used any more.
+        unsafe { pycore_close(session) };
+    }
+
+    #[test]
+    fn threads_ask_one_after_the_other() {
+        struct Shared(*mut PycoreSession);
+        // SAFETY: what the library promises of sessions is what is tested here.
+        unsafe impl Sync for Shared {}
+        let shared = Shared(odd().0);
+        let shared = &shared;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(move || {
+                    let shared = &shared;
+                    for _ in 0..3 {
+                        assert_eq!(ask(shared.0, c"x"), (0, "fine".to_owned()));
+                    }
+                });
+            }
+        });
+        // SAFETY: the session is open, and no thread uses it any more.
+        unsafe { pycore_close(shared.0) };
     }
 }

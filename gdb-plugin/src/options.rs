@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Folders that hold libraries, and single files.
     #[serde(default)]
     lib_path: Vec<PathBuf>,
+    /// Whether no file is looked at at all.
+    #[serde(default)]
+    no_files: bool,
     #[serde(default)]
     source_root: Vec<PathBuf>,
 }
@@ -124,6 +127,7 @@ impl Options {
         FileSearch {
             sysroots: self.sysroot.clone(),
             lib_paths: self.lib_path.clone(),
+            none: self.no_files,
             ..FileSearch::default()
         }
     }

@@ -118,7 +118,9 @@ impl Inspector<'_> {
             });
             return Ok(Part::Object(value, remark));
         }
-        match of_class? {
+        let of_class = of_class?;
+        let is_member = matches!(of_class, Some(Descriptor::Member));
+        match of_class {
             Some(Descriptor::Plain(found, remark)) => return Ok(Part::Object(found, remark)),
             Some(Descriptor::Call(why)) => return Err(NoPart::None(why)),
             Some(Descriptor::Member | Descriptor::Computed(_)) | None => {}
@@ -128,6 +130,9 @@ impl Inspector<'_> {
         }
         if let Some(part) = self.decoded_part(object, ChildKind::Attribute, name) {
             return Ok(part);
+        }
+        if is_member {
+            return Err(NoPart::None(format!("the slot {name} of a {} object has no value", class.name)));
         }
         Err(self.no_attribute(object, &class, name))
     }
