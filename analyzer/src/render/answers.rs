@@ -114,19 +114,31 @@ pub fn frame(found: &FrameAnswer, out: impl Write, options: TextOptions) -> io::
     p.flush()
 }
 
-/// Writes variables, one or more lines each.
+/// Writes the variables of a frame, one or more lines each; of a module's frame not what its source defines.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn variables(found: &FrameAnswer, out: impl Write, options: TextOptions) -> io::Result<()> {
+pub fn locals(found: &FrameAnswer, out: impl Write, options: TextOptions) -> io::Result<()> {
+    let mut p = Printer::new(out, options.colour);
+    let frame = Frame { locals: found.locals.clone(), ..found.frame.clone() };
+    if value::has_locals(&frame) {
+        value::flush_locals(&mut p, &mut Shown::default(), &frame)?;
+    } else {
+        writeln!(p, "No variable has a value here.")?;
+    }
+    text::gaps(&mut p, &found.gaps)?;
+    p.flush()
+}
+
+/// Writes global names, one or more lines each.
+///
+/// # Errors
+/// Those of `out`.
+pub fn globals(found: &FrameAnswer, out: impl Write, options: TextOptions) -> io::Result<()> {
     let mut p = Printer::new(out, options.colour);
     let mut shown = Shown::default();
-    let variables = found.locals.as_deref().unwrap_or_default();
-    for local in variables {
+    for local in found.locals.iter().flatten() {
         value::named(&mut p, &mut shown, &local.name, &local.value)?;
-    }
-    if variables.is_empty() {
-        writeln!(p, "No variable has a value here.")?;
     }
     if found.left_out > 0 {
         p.paint(

@@ -22,8 +22,8 @@ mod value;
 mod yaml;
 
 pub use answers::{
-    backtrace, completions, exec_state, frame, gil, interpreters, listing, modules, printed, raised,
-    suspended, thread_list, to_string, variables,
+    backtrace, completions, exec_state, frame, gil, globals, interpreters, listing, locals, modules, printed,
+    raised, suspended, thread_list, to_string,
 };
 pub use brief::brief_text;
 pub use info::info_text;

@@ -11,22 +11,25 @@ use std::io::{self, Write};
 /// Of a module's frame the dunder names are left out, and modules, classes and functions are only counted: they are
 /// what the module's source says, not what happened.
 pub(crate) fn locals<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Frame) -> io::Result<()> {
+    p.indented("      ", |p| flush_locals(p, shown, frame))
+}
+
+/// As [`locals`], not indented.
+pub(crate) fn flush_locals<W: Write>(p: &mut Printer<W>, shown: &mut Shown, frame: &Frame) -> io::Result<()> {
     let module = frame.function.as_deref() == Some("<module>");
-    p.indented("      ", |p| {
-        let mut definitions = 0;
-        for Local { name, value, .. } in frame.locals.iter().flatten() {
-            if module && is_definition(value) {
-                definitions += 1;
-            } else if !(module && is_dunder(name)) {
-                named(p, shown, name, value)?;
-            }
+    let mut definitions = 0;
+    for Local { name, value, .. } in frame.locals.iter().flatten() {
+        if module && is_definition(value) {
+            definitions += 1;
+        } else if !(module && is_dunder(name)) {
+            named(p, shown, name, value)?;
         }
-        if definitions > 0 {
-            p.paint(p.styles.remark, format_args!("[modules, classes and functions: {definitions}]"))?;
-            writeln!(p)?;
-        }
-        Ok(())
-    })
+    }
+    if definitions > 0 {
+        p.paint(p.styles.remark, format_args!("[modules, classes and functions: {definitions}]"))?;
+        writeln!(p)?;
+    }
+    Ok(())
 }
 
 /// Prints what a name or an expression is bound to.

@@ -39,7 +39,7 @@ pub(super) fn locals(view: &View<'_>, request: &Request) -> Result<Answer, AskEr
     found.locals = Some(locals_of(&scope, request));
     found.gaps = scope.inspector().take_gaps().0;
     let options = TextOptions { colour: request.colour };
-    Ok(Answer::new(render::to_string(|out| render::variables(&found, out, options)), &found))
+    Ok(Answer::new(render::to_string(|out| render::locals(&found, out, options)), &found))
 }
 
 fn locals_of(scope: &Scope<'_, '_>, request: &Request) -> Vec<Local> {
@@ -79,7 +79,7 @@ pub(super) fn globals(view: &View<'_>, request: &Request) -> Result<Answer, AskE
     found.locals = Some(globals);
     found.gaps = inspector.take_gaps().0;
     let options = TextOptions { colour: request.colour };
-    Ok(Answer::new(render::to_string(|out| render::variables(&found, out, options)), &found))
+    Ok(Answer::new(render::to_string(|out| render::globals(&found, out, options)), &found))
 }
 
 /// Whether a global name is one of the module's own (`__file__`), or what its source defines or imports.
