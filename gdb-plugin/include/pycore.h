@@ -116,7 +116,7 @@ const char *pycore_version(void);
 // `options` is JSON: `machine` (`x86_64`, `aarch64`), and where it is known `os` (`linux`, `windows`), `pid`, `format`
 // (`live`, `elf-core`, `minidump`), `path` of the core or the program, `executable`, `command_line`, `uid`,
 // `crashed_tid`, `signal` (`number`, `code`, `address`, `sender_pid`), `layout` (path of a layout table), `source_root`
-// (paths).
+// (paths), and where files of modules are: `sysroot` (paths of folders), `lib_path` (paths of folders or files).
 //
 // Gives the session, to be closed by `pycore_close`, or a message, to be freed by `pycore_free`; the other one is NULL.
 //
