@@ -47,11 +47,12 @@ fn main() -> ExitCode {
             trials.push(Trial::test(name, move || on_core(&debugger, &core)));
         }
         type Test = fn(&Debugger) -> Result<(), Failed>;
-        let others: [(&str, Test); 4] = [
+        let others: [(&str, Test); 5] = [
             ("without_a_process", without_a_process),
             ("without_python", without_python),
             ("interrupted", interrupted),
             ("exec_refused", exec_refused),
+            ("exec_in_malloc", exec_in_malloc),
         ];
         for (name, test) in others {
             let debugger = debugger.clone();
@@ -479,4 +480,31 @@ fn exec_refused(debugger: &Debugger) -> Result<(), Failed> {
     let said = debugger.run(Target::Core(&core.core, None), &["py-exec 1", allow, "py-exec 1"])?;
     expect(&said[0], "it has to be allowed first")?;
     expect(&said[2], "A core cannot run code")
+}
+
+/// A thread that is inside malloc is not made to run code.
+fn exec_in_malloc(debugger: &Debugger) -> Result<(), Failed> {
+    let code = "while True: bytearray(100000)";
+    let mut process = Command::new("python3").args(["-c", code]).spawn()?;
+    std::thread::sleep(Duration::from_millis(500));
+    let commands: &[&str] = match debugger {
+        Debugger::Gdb(_) => {
+            &["set pycore allow-exec on", "break malloc", "continue", "py-exec --now 1", "delete"]
+        }
+        Debugger::Lldb(_) => &[
+            "py-set allow-exec on",
+            "breakpoint set --name malloc --shlib libc.so.6",
+            "process continue",
+            "py-exec --now 1",
+            "breakpoint delete --force",
+        ],
+    };
+    let said = debugger.run(Target::Process(process.id()), commands);
+    let is_alive = matches!(process.try_wait(), Ok(None));
+    let _ = process.kill();
+    let _ = process.wait();
+    let said = said?;
+    expect(&said[3], "Refused: ")?;
+    expect(&said[3], "malloc")?;
+    if is_alive { Ok(()) } else { Err("the process did not survive".into()) }
 }

@@ -30,7 +30,7 @@ COMPARED = ("PyGILState_Ensure", "__errno_location")
 # Functions that hold locks of an allocator, or have its lists half changed. Of those that are local to the C library a
 # stripped one tells no names, but they are called by these.
 ALLOCATOR = re.compile(
-    r"^(_*(libc_|je_|tc_|mi_|rust_|py)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|"
+    r"^(_*(GI_+)?(libc_|je_|tc_|mi_|rust_|py)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|"
     r"pvalloc|reallocarray)(_[a-z_]+)?|_int_(malloc|free|realloc|memalign).*|sysmalloc.*|malloc_consolidate|"
     r"unlink_chunk.*|systrim.*|tcache_.*|mi_[a-z_]+|_mi_[a-z_]+|je_[a-z_]+|operator (new|delete).*|_Zn[wa].*|_Zd[la].*|"
     r"_?Py(Object|Mem)_(Raw)?(Malloc|Calloc|Realloc|Free)|_PyMem_(Raw|Debug).*|pymalloc_.*|new_arena|arena_.*)$")
