@@ -125,7 +125,8 @@ struct Completed<'d> {
 }
 
 impl Completed<'_> {
-    fn read_file(&self, at: Address, buffer: &mut [u8]) -> Option<()> {
+    /// Fills `buffer` from the file that is mapped at `at`.
+    fn fill(&self, at: Address, buffer: &mut [u8]) -> Option<()> {
         let modules = &self.debugged.process.modules;
         let index = modules.iter().position(|module| module.base <= at && at < module.end)?;
         let ModuleFile::Found(file) = self.debugged.file(index)? else { return None };
@@ -143,7 +144,7 @@ impl Memory for Completed<'_> {
             let here = rest.len().min((PAGE_SIZE - at.0 % PAGE_SIZE) as usize);
             let (now, later) = rest.split_at_mut(here);
             if let Err(fault) = self.served.read(at, now)
-                && (fault.cause == FaultCause::Interrupted || self.read_file(at, now).is_none())
+                && (fault.cause == FaultCause::Interrupted || self.fill(at, now).is_none())
             {
                 return Err(fault);
             }

@@ -4,8 +4,10 @@
 pub mod analysis;
 pub mod compare;
 pub mod cores;
+pub mod debuggers;
 pub mod exceptions;
 pub mod live;
+pub mod living;
 pub mod program;
 pub mod random;
 pub(crate) mod suspended;

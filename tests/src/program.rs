@@ -28,24 +28,43 @@ impl Run {
 /// The program: `PYCORE_BIN`, else the one of the same target directory and profile, which cargo first brings up to date.
 pub fn path() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| std::env::var_os("PYCORE_BIN").map_or_else(build, PathBuf::from)).clone()
+    let named = || std::env::var_os("PYCORE_BIN").map(PathBuf::from);
+    PATH.get_or_init(|| {
+        named().unwrap_or_else(|| build(&["--package", "pycore", "--bin", "pycore"]).join("pycore"))
+    })
+    .clone()
 }
 
-fn build() -> PathBuf {
+/// The library for debuggers, of the same target directory and profile: `PYCORE_LIBRARY`, else brought up to date.
+pub fn library() -> PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let named = || std::env::var_os("PYCORE_LIBRARY").map(PathBuf::from);
+    PATH.get_or_init(|| {
+        named().unwrap_or_else(|| {
+            build(&["--package", "pycore-gdb-plugin", "--lib"]).join("libpycore_plugin.so")
+        })
+    })
+    .clone()
+}
+
+/// Has cargo build something; gives the folder where it puts it.
+fn build(what: &[&str]) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_owned();
     let target = profile.parent().expect("target/PROFILE").to_owned();
     let name = profile.file_name().and_then(OsStr::to_str).expect("a profile's name");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let done = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "pycore", "--bin", "pycore", "--profile"])
+        .args(["build", "--quiet"])
+        .args(what)
+        .arg("--profile")
         .arg(if name == "debug" { "dev" } else { name })
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     assert!(done.is_ok_and(|status| status.success()), "pycore does not build");
-    profile.join("pycore")
+    profile
 }
 
 /// Runs it to its end, without the environment's influence on its output.

@@ -153,21 +153,31 @@ pub(crate) fn gaps(all: &[Gap]) -> Vec<GapGroup<'_>> {
 
 /// Thread ids, ascending, three or more in a row as a range: `7, 101-499`. Unknown ones are counted at the end.
 pub(crate) fn id_ranges(threads: &[&Thread]) -> String {
-    let mut ids: Vec<u32> = threads.iter().filter_map(|thread| thread.tid).collect();
+    let ids: Vec<u32> = threads.iter().filter_map(|thread| thread.tid).collect();
     let unknown = threads.len() - ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut parts: Vec<String> = ids
-        .chunk_by(|a, b| a.checked_add(1) == Some(*b))
-        .flat_map(|run| match run {
-            [first, _, .., last] => vec![format!("{first}-{last}")],
-            few => few.iter().map(u32::to_string).collect(),
-        })
-        .collect();
+    let mut parts = ranges(ids);
     if unknown > 0 {
         parts.push(format!("{unknown} unknown"));
     }
     parts.join(", ")
+}
+
+/// As [`id_ranges`], of the debugger's numbers for the threads; `None` where there are none.
+pub(crate) fn number_ranges(threads: &[&Thread]) -> Option<String> {
+    let numbers: Option<Vec<u32>> =
+        threads.iter().map(|thread| thread.number.as_ref()?.parse().ok()).collect();
+    Some(ranges(numbers?).join(", "))
+}
+
+fn ranges(mut ids: Vec<u32>) -> Vec<String> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.chunk_by(|a, b| a.checked_add(1) == Some(*b))
+        .flat_map(|run| match run {
+            [first, _, .., last] => vec![format!("{first}-{last}")],
+            few => few.iter().map(u32::to_string).collect(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -286,7 +286,12 @@ pub(crate) fn title(group: &[&Thread], first: &Thread) -> String {
             },
             None => "Thread ?".to_owned(),
         },
-        many => format!("{} threads like this: {}", many.len(), grouping::id_ranges(many)),
+        many => {
+            let ids = grouping::id_ranges(many);
+            let ids = grouping::number_ranges(many)
+                .map_or(ids.clone(), |numbers| format!("{numbers} (tids {ids})"));
+            format!("{} threads like this: {ids}", many.len())
+        }
     };
     let last = group.last().and_then(|last| last.name.as_ref());
     match (&first.name, last) {

@@ -3,6 +3,7 @@
 use super::{Exception, Frame, Gap, Generator, Greenlet, Interpreter, Local, Python, Task, Thread, Value};
 use crate::addr::Address;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The frames of threads.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -274,6 +275,8 @@ pub struct ExecState {
     pub thread: Option<ExecThread>,
     /// How a debugger leaves a script for the interpreter to run; from 3.14 (PEP 768).
     pub remote: Option<RemoteDebugging>,
+    /// The functions that are called to run code, by name; those that are not exported are not there.
+    pub functions: BTreeMap<&'static str, Address>,
     /// Whether `PyGILState_Ensure`, code, `PyGILState_Release` may be called in the thread.
     pub verdict: Verdict,
     /// Why not, or what to know before.

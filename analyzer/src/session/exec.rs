@@ -10,9 +10,11 @@ use crate::addr::Address;
 use crate::analysis;
 use crate::layout::DebugOffsets;
 use crate::object::Unreadable;
+use crate::process::{Module, symbols};
 use crate::render::{self, TextOptions};
 use crate::report::{ExecState, ExecThread, Interpreter, RemoteDebugging, RemoteThread, Thread, Verdict};
 use crate::stack;
+use std::collections::BTreeMap;
 
 /// `_PY_EVAL_PLEASE_STOP_BIT`, Include/internal/pycore_ceval.h of 3.14.
 const PLEASE_STOP: u64 = 1 << 5;
@@ -57,6 +59,7 @@ pub(super) fn exec_state(view: &View<'_>, request: &Request) -> Result<Answer, A
             frame: selected.iter().find_map(|thread| thread.frames.first().cloned()),
         }),
         remote: remote(reading),
+        functions: functions(view, reading),
         verdict: Verdict::Yes,
         reasons: Vec::new(),
         gaps: reading.gaps(),
@@ -139,6 +142,27 @@ fn is_finalizing(reading: &Reading<'_>) -> Option<bool> {
     let field = reading.runtime.layout.structs.PyRuntimeState.finalizing;
     let runtime = reading.runtime.roots.runtime?;
     reading.inspector.uint(runtime, field).ok().map(|finalizing| finalizing != 0)
+}
+
+/// The functions that a debugger calls to run code, where the loader put them: a debugger may have other files than the
+/// process. Python's own are those of the module that has the runtime, where there are several.
+fn functions(view: &View<'_>, reading: &Reading<'_>) -> BTreeMap<&'static str, Address> {
+    const WANTED: [&str; 6] = [
+        "PyGILState_Ensure",
+        "PyGILState_Release",
+        "PyRun_SimpleString",
+        "__errno_location",
+        "mmap",
+        "munmap",
+    ];
+    let runtime = reading.runtime.roots.runtime;
+    let has_runtime = |module: &&Module| runtime.is_some_and(|at| module.base <= at && at < module.end);
+    let modules = &view.inferior.process().modules;
+    let defined = |name| {
+        let mut ordered = modules.iter().filter(has_runtime).chain(modules);
+        ordered.find_map(|module| symbols::dynamic_symbol(view.memory, module, name).ok().flatten())
+    };
+    WANTED.into_iter().filter_map(|name| Some((name, defined(name)?))).collect()
 }
 
 /// What `_Py_DebugOffsets` tells of where scripts are left, from 3.14.

@@ -50,7 +50,9 @@ def complete(core: Core, name: str, typed: str) -> List[str]:
     """The ways to go on with what is typed; none where that is not known."""
     try:
         tid = core.thread()
-        return core.ask("complete", thread=tid, frame=core.frame(tid), text=typed, colour=False).data["matches"]
+        found = core.ask("complete", thread=tid, frame=core.frame(tid), text=typed, colour=False).data
+        before = typed.encode()[:found["start"]].decode()
+        return [before + one for one in found["completions"]]
     except (CommandError, pycore.PycoreError, KeyboardInterrupt):
         return []
 
@@ -61,12 +63,8 @@ def _limits(arguments: Arguments) -> Arguments:
 
 def _backtrace(core: Core, arguments: Arguments, locals: bool = False, all: bool = False) -> str:
     tid = None if all else core.thread(arguments.get("thread"))
-    answer = core.ask("backtrace", thread=tid, locals=locals, numbers=_numbers(core), **_limits(arguments))
+    answer = core.ask("backtrace", thread=tid, locals=locals, numbers=core.numbers(), **_limits(arguments))
     return answer.text
-
-
-def _numbers(core: Core) -> Dict[str, str]:
-    return {str(tid): number for tid, number in core.host.numbers().items()}
 
 
 def _bt_full(core: Core, arguments: Arguments) -> str:
@@ -74,12 +72,12 @@ def _bt_full(core: Core, arguments: Arguments) -> str:
 
 
 def _threads(core: Core, arguments: Arguments) -> str:
-    return core.ask("threads", thread=core.host.selected_thread(), numbers=_numbers(core)).text
+    return core.ask("threads", thread=core.host.selected_thread(), numbers=core.numbers()).text
 
 
 def _move(core: Core, arguments: Arguments, direction: int) -> str:
     tid = core.thread()
-    count, now, wanted = len(core.frames(tid)), core.frame(tid), _number(arguments.get("count", "1"))
+    count, now, wanted = core.frame_count(tid), core.frame(tid), _number(arguments.get("count", "1"))
     if direction > 0 and now + 1 >= count:
         raise CommandError("Outermost Python frame selected; there is none above it.")
     if direction < 0 and now == 0:
@@ -90,7 +88,7 @@ def _move(core: Core, arguments: Arguments, direction: int) -> str:
 def _frame(core: Core, arguments: Arguments) -> str:
     tid = core.thread()
     wanted = _number(arguments["number"]) if "number" in arguments else core.frame(tid)
-    count = len(core.frames(tid))
+    count = core.frame_count(tid)
     if wanted >= count:
         raise CommandError("No Python frame %d in this thread: it has %d, from 0, the innermost." % (wanted, count))
     return core.select(tid, wanted)
@@ -106,13 +104,23 @@ def _of_frame(do: str) -> Callable[[Core, Arguments], str]:
     """A question about the selected frame."""
     def run(core: Core, arguments: Arguments) -> str:
         tid = core.thread()
-        return core.ask(do, thread=tid, frame=core.frame(tid), **arguments).text
+        return core.ask(do, thread=tid, frame=core.frame(tid), numbers=core.numbers(), **arguments).text
     return run
 
 
 def _of_process(do: str) -> Callable[[Core, Arguments], str]:
     """A question about the whole process."""
-    return lambda core, arguments: core.ask(do, numbers=_numbers(core), **arguments).text
+    return lambda core, arguments: core.ask(do, numbers=core.numbers(), **arguments).text
+
+
+def _list(core: Core, arguments: Arguments) -> str:
+    if "from" in arguments:
+        arguments["from"] = _number(arguments["from"])
+    return _of_frame("list")(core, arguments)
+
+
+def _modules(core: Core, arguments: Arguments) -> str:
+    return core.ask("modules", text=arguments.get("name")).text
 
 
 def _print(core: Core, arguments: Arguments) -> str:
@@ -148,7 +156,7 @@ def _own_expression(text: str) -> "tuple[str, str]":
 
 def _exceptions(core: Core, arguments: Arguments) -> str:
     tid = None if arguments.get("all") else core.thread(arguments.get("thread"))
-    return core.ask("exceptions", thread=tid, numbers=_numbers(core)).text
+    return core.ask("exceptions", thread=tid, numbers=core.numbers()).text
 
 
 def _report(core: Core, arguments: Arguments) -> str:
@@ -200,15 +208,17 @@ py-down N goes N frames down. See py-up.""",
 Frames are counted from the innermost, which is 0. See py-up.""",
             Spec(("NUMBER",)), _frame),
     Command("py-list", "Show the source around the line of the selected Python frame.", """\
-The file is read where Python found it, else below the folders of the setting source-root.""",
-            Spec(), _of_frame("list")),
+py-list FROM begins at that line; --lines N shows so many. The file is looked for below the folders of the setting
+source-root, and for a live process of this machine where the process has it.""",
+            Spec(("FROM",), 0, {"lines": int}), _list),
     Command("py-locals", "Show the local variables of the selected Python frame.", """\
 Parameters, locals, and what it shares with functions inside and outside of it. The values are decoded from memory;
 no __repr__ is run, so an object of a class with one of its own is shown by type, address and attributes.""",
             Spec((), 0, LIMITS), _of_frame("locals")),
     Command("py-globals", "Show the global variables of the selected Python frame's module.", """\
-Without those that Python itself puts into each module, and without imported modules.""",
-            Spec((), 0, LIMITS), _of_frame("globals")),
+Without those that Python itself puts into each module, its functions and classes, and what it imports: --all shows
+these, too.""",
+            Spec((), 0, dict(LIMITS, all=bool)), _of_frame("globals")),
     Command("py-print", "Show the object that a name, an address or an expression of the debugger leads to.", """\
   py-print order                       a variable of the selected Python frame: local, global or builtin
   py-print self.cfg["db"].host         a path from it
@@ -225,14 +235,14 @@ was set and has not reached a handler yet: what a failing C function has just ra
 """ + _WHICH + """ With --all, those of all threads.""",
             Spec(_THREAD, 0, {"all": bool}), _exceptions),
     Command("py-tasks", "Show asyncio's tasks as a tree of who awaits whom, suspended generators, greenlets.", """\
-Tasks of all event loops of the process, each with the stack of its coroutine.""",
-            Spec(), _of_process("tasks")),
+Tasks of all event loops of the process, each with the stack of its coroutine; --locals adds its variables.""",
+            Spec((), 0, dict(LIMITS, locals=bool)), _of_process("tasks")),
     Command("py-gil", "Show who holds the GIL and who waits for it.", """\
 In free-threaded builds: which threads are attached, and whether the GIL was enabled nevertheless.""",
             Spec(), _of_process("gil")),
     Command("py-modules", "List the modules that were imported, with their files.", """\
-Those of sys.modules. `info sharedlibrary` of gdb and `image list` of lldb show the native ones.""",
-            Spec(), _of_process("modules")),
+Those of sys.modules; with NAME, that one and what is below it. `info sharedlibrary` of gdb and `image list` of lldb show the native ones.""",
+            Spec(("NAME",)), _modules),
     Command("py-interpreters", "List the Python runtimes and interpreters of the process, and how they were found.", """\
 Version, build, the table of layouts that is used, sub-interpreters, and how many threads each has.""",
             Spec(), _of_process("interpreters")),

@@ -1,7 +1,7 @@
 """The sessions behind the commands: one for each process that the debugger has, with its Python selection."""
 
 import collections
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import pycore
 
@@ -90,13 +90,16 @@ class Core:
         """The number of the selected Python frame of a thread; 0 is the innermost."""
         return self.held().frames.get(tid, 0)
 
-    def frames(self, tid: int) -> List[Dict[str, Any]]:
-        """The Python frames of a thread, innermost first."""
-        threads = self.ask("backtrace", thread=tid, colour=False).data["threads"]
-        return [frame for thread in threads for frame in thread["frames"] if frame.get("kind") == "python"]
+    def frame_count(self, tid: int) -> int:
+        """How many Python frames a thread has."""
+        return self.ask("frame", thread=tid, frame=0, colour=False).data["frame_count"]
+
+    def numbers(self) -> Dict[str, str]:
+        """What the debugger calls its threads, by native id, for the library."""
+        return {str(tid): number for tid, number in self.host.numbers().items()}
 
     def select(self, tid: int, frame: int) -> str:
         """Selects a Python frame that there is, and gives the text that shows it."""
-        text = self.ask("frame", thread=tid, frame=frame).text
+        text = self.ask("frame", thread=tid, frame=frame, numbers=self.numbers()).text
         self.held().frames[tid] = frame
         return text

@@ -21,14 +21,16 @@ from .host import CommandError
 
 PROT_READ, PROT_EXEC, MAP_PRIVATE, MAP_ANONYMOUS = 1, 4, 2, 32
 FAILED_MAP = -4095
-PLEASE_STOP = 1 << 5
-"""_PY_EVAL_PLEASE_STOP_BIT (Include/internal/pycore_ceval.h of 3.14)."""
 FRAMES_LOOKED_AT = 48
+CALLED = ("PyGILState_Ensure", "PyRun_SimpleString", "PyGILState_Release", "mmap", "munmap", "__errno_location")
+
+COMPARED = ("PyGILState_Ensure", "__errno_location")
+"""Of which each process has one."""
 
 # Functions that hold locks of an allocator, or have its lists half changed. Of those that are local to the C library a
 # stripped one tells no names, but they are called by these.
 ALLOCATOR = re.compile(
-    r"^(_*(libc_|je_|tc_|mi_|rust_|py)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|"
+    r"^(_*(GI_+)?(libc_|je_|tc_|mi_|rust_|py)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|"
     r"pvalloc|reallocarray)(_[a-z_]+)?|_int_(malloc|free|realloc|memalign).*|sysmalloc.*|malloc_consolidate|"
     r"unlink_chunk.*|systrim.*|tcache_.*|mi_[a-z_]+|_mi_[a-z_]+|je_[a-z_]+|operator (new|delete).*|_Zn[wa].*|_Zd[la].*|"
     r"_?Py(Object|Mem)_(Raw)?(Malloc|Calloc|Realloc|Free)|_PyMem_(Raw|Debug).*|pymalloc_.*|new_arena|arena_.*)$")
@@ -59,11 +61,13 @@ def run(code, outcome):
     own = sys.stdout, sys.stderr = Here(before[0]), Here(before[1])
     try:
         try:
-            code = compile(code, "<py-exec>", "eval")
+            ready = compile(code, "<py-exec>", "eval")
         except SyntaxError:
+            ready = None
+        if ready is None:
             exec(compile(code, "<py-exec>", "exec"), place)
         else:
-            value = eval(code, place)
+            value = eval(ready, place)
             if value is not None:
                 own[0].write(repr(value) + "\\n")
     except BaseException:
@@ -96,16 +100,18 @@ def run(core: Core, arguments: Dict[str, Any]) -> str:
     if not process.live:
         raise CommandError("A core cannot run code; py-exec needs a live process.")
     tid = core.thread()
-    state = core.ask("exec_state", thread=tid).data
+    state = core.ask("exec_state", thread=tid, numbers=core.numbers()).data
     code, limit = _unquoted(arguments["code"]), float(host.parameter("exec-timeout"))
-    _refuse_by_state(core, state, tid)
     with Exchange(process.options["pid"]) as exchange:
         exchange.script(code)
-        if state.get("remote_debugging") and not arguments.get("now"):
-            _hand_over(core, state["remote_debugging"], exchange, limit)
+        if state.get("remote") and not arguments.get("now"):
+            _hand_over(core, state, tid, exchange, limit)
         else:
+            if state["verdict"] != "yes":
+                raise CommandError("Refused: %s." % "; ".join(state["reasons"]))
+            functions = _functions(core, state)
             _refuse_by_place(core, tid)
-            _call_in(core, process.options["machine"], tid, exchange, limit)
+            _call_in(core, process.options["machine"], tid, functions, exchange, limit)
         return exchange.outcome()
 
 
@@ -175,21 +181,26 @@ class Exchange:
         return text
 
 
-def _hand_over(core: Core, remote: Dict[str, Any], exchange: Exchange, limit: float) -> None:
+def _hand_over(core: Core, state: Dict[str, Any], tid: int, exchange: Exchange, limit: float) -> None:
     """As `sys.remote_exec` does it, in the selected thread."""
-    host = core.host
-    if not remote["enabled"]:
+    host, remote = core.host, state["remote"]
+    if state["initialised"] is not True or state["finalizing"]:
+        raise CommandError("Refused: %s." % "; ".join(state["reasons"]))
+    place = next((one for one in remote["threads"] if one["tid"] == tid), None)
+    if place is None:
+        raise CommandError("Refused: this thread has no Python thread state. Select one that py-threads shows Python of.")
+    if not place["enabled"]:
         raise CommandError(
-            "Remote debugging is turned off in this process (-X disable-remote-debug, PYTHON_DISABLE_REMOTE_DEBUG or how"
-            " it was built). `py-exec --now` does without.")
-    place = {name: int(remote[name], 16) for name in ("eval_breaker", "pending_call", "script_path")}
+            "Refused: remote debugging is turned off in this process (-X disable-remote-debug, "
+            "PYTHON_DISABLE_REMOTE_DEBUG, or how it was built). `py-exec --now` does without.")
+    place = {name: int(place[name], 16) for name in ("eval_breaker", "pending_call", "script_path")}
     path = exchange.path.encode() + b"\0"
     if len(path) > remote["script_path_size"]:
         raise CommandError("The path of the script is too long for the process: %s." % exchange.path)
     host.write_memory(place["script_path"], path)
     host.write_memory(place["pending_call"], struct.pack("<i", 1))
     breaker = struct.unpack("<Q", host.read_memory(place["eval_breaker"], 8) or bytes(8))[0]
-    host.write_memory(place["eval_breaker"], struct.pack("<Q", breaker | PLEASE_STOP))
+    host.write_memory(place["eval_breaker"], struct.pack("<Q", breaker | remote["stop_bit"]))
     host.run(exchange.done, limit)
     if os.path.exists(exchange.done):
         return
@@ -201,13 +212,30 @@ def _hand_over(core: Core, remote: Dict[str, Any], exchange: Exchange, limit: fl
     raise CommandError("The code has begun, and did not end within %g seconds. It goes on when the process does." % limit)
 
 
-def _call_in(core: Core, machine: str, tid: int, exchange: Exchange, limit: float) -> None:
+def _functions(core: Core, state: Dict[str, Any]) -> Dict[str, int]:
+    """The functions to call, as the process has them. The debugger must know them at the same places: else it has other
+    files than the process, and cannot tell where threads stand.
+    """
+    functions = {name: int(address, 16) for name, address in state["functions"].items()}
+    for name in CALLED:
+        if name not in functions:
+            raise CommandError("Refused: the process exports no %s to call." % name)
+        if name in COMPARED and core.host.symbol(name) != functions[name]:
+            raise CommandError(
+                "Refused: the debugger has other files than the process (%s lies elsewhere), so it cannot tell whether "
+                "the thread is inside malloc. Let it have the right ones: `%s`." % (
+                    name, "set sysroot /proc/PID/root" if core.host.name == "gdb" else "platform select --sysroot"))
+    return functions
+
+
+def _call_in(
+    core: Core, machine: str, tid: int, functions: Dict[str, int], exchange: Exchange, limit: float
+) -> None:
     """By a call in a thread that stands."""
     host = core.host
     if machine != "x86_64":
         raise CommandError("Code can only be called in processes of x86-64.")
-    functions = [host.symbol(name) for name in ("PyGILState_Ensure", "PyRun_SimpleString", "PyGILState_Release")]
-    mmap, munmap, errno = (host.symbol(name) for name in ("mmap", "munmap", "__errno_location"))
+    steps, (mmap, munmap, errno) = ([functions[name] for name in names] for names in (CALLED[:3], CALLED[3:]))
     text = b"exec(%s, {})\0" % ascii(exchange.code).encode()
     size = (TEXT_AT + len(text) + 4095) // 4096 * 4096
     errno = host.call(tid, errno, limit=limit)
@@ -215,14 +243,15 @@ def _call_in(core: Core, machine: str, tid: int, exchange: Exchange, limit: floa
     page = host.call(tid, mmap, 0, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, limit=limit)
     if FAILED_MAP <= page < 0:
         raise CommandError("The process may not map memory for code; is it confined?")
-    host.write_memory(page, _instructions(*functions, page + TEXT_AT))
+    host.write_memory(page, _instructions(*steps, page + TEXT_AT))
     host.write_memory(page + TEXT_AT, text)
     try:
         host.call(tid, page, limit=limit)
     except CommandError:
         raise CommandError(
-            "The code did not end within %g seconds, or was interrupted. It stands where it is, and goes on when the "
-            "process does (`continue`); the GIL is given back when it ends." % limit) from None
+            "The code did not end within %g seconds, or was interrupted. It stands where it is. Let it end before you "
+            "detach or quit: `continue`, and the debugger stops again when it has ended; the GIL is then given back."
+            % limit) from None
     host.call(tid, munmap, page, size, limit=limit)
     if before is not None:
         host.write_memory(errno, before)
@@ -251,18 +280,18 @@ def _refuse_by_place(core: Core, tid: int) -> None:
     host = core.host
     looked_at = [tid] if host.others_run() else list(host.numbers())
     for one in looked_at:
-        who = "This thread" if one == tid else "Thread %s, which the debugger would hold meanwhile," % host.numbers()[one]
+        who = "this thread" if one == tid else "thread %s, which the debugger would hold meanwhile," % host.numbers()[one]
         for frame in host.native_frames(one, FRAMES_LOOKED_AT):
             if ALLOCATOR.match(frame.function):
                 raise CommandError(
-                    "%s is inside %s: what Python allocates would wait for its lock for good, or find memory half "
+                    "Refused: %s is inside %s: what Python allocates would wait for its lock for good, or find memory half "
                     "changed. `finish` it first, or select another thread." % (who, frame.function))
             if LOADER.search(frame.module):
                 raise CommandError(
-                    "%s is inside the dynamic loader (%s), whose lock an import would wait for. `finish` it first, or "
+                    "Refused: %s is inside the dynamic loader (%s), whose lock an import would wait for. `finish` it first, or "
                     "select another thread." % (who, frame.function or hex(frame.pc)))
             if COLLECTOR.match(frame.function):
-                raise CommandError("%s is collecting garbage (%s): objects are half taken apart." % (who, frame.function))
+                raise CommandError("Refused: %s is collecting garbage (%s): objects are half taken apart." % (who, frame.function))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """The commands, settings and convenience functions in gdb. Loaded by `gdb -x "$(pycore plugin gdb)"`."""
 
+import ast
+
 import gdb
 
 import pycore
@@ -72,27 +74,26 @@ class _Show(gdb.Command):
             gdb.execute("show pycore " + parameter.name)
 
 
-def _address(value):
-    """Of an object: of what a pointer points at, or a number."""
-    return "0x%x" % (int(value) & 0xFFFFFFFFFFFFFFFF)
+def _object(value):
+    """The object that a pointer points at, as py-print has it."""
+    return commands.value(CORE, "0x%x" % (int(value) & 0xFFFFFFFFFFFFFFFF), depth=0, colour=False).data["value"]
 
 
 def _text_of(value):
-    """What str() gives of a str, repr() of all else."""
-    shown = commands.value(CORE, _address(value), depth=0).data["value"]
-    return shown["text"] if shown.get("text") is not None else shown["repr"]
+    found = _object(value)
+    is_text = found["type"] in ("str", "unicode") and not found.get("note")
+    return ast.literal_eval(found["repr"]) if is_text and not found.get("truncated") else found["repr"]
 
 
 def _local(name):
-    shown = commands.value(CORE, name.string(), depth=0).data["value"]
-    return int(shown["address"], 16)
+    return int(commands.value(CORE, name.string(), depth=0, colour=False).data["address"], 16)
 
 
 FUNCTIONS = {
     "py_str": (_text_of, "$py_str(OBJECT): the text of a Python str; of any other object its repr."),
-    "py_repr": (lambda value: commands.value(CORE, _address(value), depth=0).data["value"]["repr"],
+    "py_repr": (lambda value: _object(value)["repr"],
                 "$py_repr(OBJECT): the repr of a Python object, as far as no code has to be run for it."),
-    "py_type": (lambda value: commands.value(CORE, _address(value), depth=0).data["value"]["type"],
+    "py_type": (lambda value: _object(value)["type"],
                 "$py_type(OBJECT): the name of a Python object's type, with its module unless that is builtins.\n"
                 "For conditions: break my_function if $_streq($py_type($rdi), \"dict\")"),
     "py_local": (_local, "$py_local(\"NAME\"): the address of what a name, or a path from one, leads to from the selected\n"

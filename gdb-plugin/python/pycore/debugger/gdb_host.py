@@ -172,14 +172,17 @@ class Gdb(Host):
         try:
             return int(gdb.parse_and_eval("(long)&'%s'" % name)) & 0xFFFFFFFFFFFFFFFF
         except gdb.error:
-            raise CommandError("The process exports no %s." % name) from None
+            return 0
 
     def call(self, tid, address, *arguments, limit):
         with _selection(), execute.interrupted_after(gdb.selected_inferior().pid, limit, "INT"):
             self._select(tid)
             text = "((long(*)(%s))%d)(%s)" % (",".join("long" for _ in arguments) or "void", address,
                                              ",".join("%dL" % one for one in arguments))
-            return int(gdb.parse_and_eval(text))
+            try:
+                return int(gdb.parse_and_eval(text))
+            except gdb.error as error:
+                raise CommandError(str(error)) from None
 
     def write_memory(self, address, data):
         gdb.selected_inferior().write_memory(address, data)

@@ -94,7 +94,7 @@ class Host:
         raise NotImplementedError
 
     def symbol(self, name: str) -> int:
-        """The address of a function of the process. Raises CommandError where no module exports it."""
+        """Where the debugger has a function of the process, by the files that it found; 0 where it knows none."""
         raise NotImplementedError
 
     def call(self, tid: int, address: int, *arguments: int, limit: float) -> int:

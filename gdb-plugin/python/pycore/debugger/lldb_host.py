@@ -82,7 +82,8 @@ class Lldb(Host):
         return {}
 
     def _check(self):
-        if hasattr(self._debugger, "InterruptRequested") and self._debugger.InterruptRequested():
+        """lldb notes a Ctrl-C, and leaves it to commands to look."""
+        if self._debugger.GetCommandInterpreter().WasInterrupted():
             raise KeyboardInterrupt
 
     def read_memory(self, address, size):
@@ -180,7 +181,7 @@ class Lldb(Host):
             address = context.GetSymbol().GetStartAddress().GetLoadAddress(self._target)
             if address != NOWHERE:
                 return address
-        raise CommandError("The process exports no %s." % name)
+        return 0
 
     def call(self, tid, address, *arguments, limit):
         options = lldb.SBExpressionOptions()

@@ -19,10 +19,10 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS = [
-    Parameter("depth", "count", 2, "how many levels of values are shown",
+    Parameter("depth", "count", 3, "how many levels of values are shown",
               "With 0 an object's repr alone is printed; each further level adds the items and attributes within.\n"
               "A command's --depth goes before it."),
-    Parameter("max-items", "count", 20, "how many items of a container are shown",
+    Parameter("max-items", "count", 30, "how many items of a container are shown",
               "What is left out is marked with `...`. A command's --max-items goes before it."),
     Parameter("max-string", "count", 200, "how many characters of a string are shown",
               "A command's --max-string goes before it."),

@@ -1,0 +1,175 @@
+//! Processes of the fixtures' programs that live, and know what is true of them.
+
+use crate::cores::fixtures;
+use crate::truth::Truth;
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// An interpreter of this machine, as `scripts/record-fixtures` ran it.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    /// `3.11.7`, `3.14.10-static`.
+    pub name: String,
+    /// The command that runs it, in a Debian tree where it is in one; a program's path goes behind.
+    command: Vec<String>,
+    /// The folder that the command is told to run in.
+    folder: Option<usize>,
+    /// Where its files are, where they were stripped.
+    home: Option<PathBuf>,
+    /// The folder of the programs.
+    programs: PathBuf,
+    /// The folder for what the tests make, at a path that the tree has, too.
+    work: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    command: Vec<String>,
+}
+
+/// The interpreters of this machine's own kind that cores were recorded with; stripped where there is such a copy.
+pub fn interpreters() -> Vec<Interpreter> {
+    let Ok(root) = fs::canonicalize(fixtures().join(".work/cores")) else { return Vec::new() };
+    let mut found: Vec<Interpreter> = fs::read_dir(&root)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| of_folder(&root, entry.ok()?.file_name().to_str()?))
+        .collect();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found
+}
+
+fn of_folder(root: &Path, name: &str) -> Option<Interpreter> {
+    if ["-windows", "-aarch64", "-stub"].iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    let variant =
+        ["stripped", "kernel"].into_iter().find(|one| root.join(name).join(one).join("threads").is_dir())?;
+    let folder = root.join(name).join(variant).join("threads");
+    let meta: Meta = serde_json::from_slice(&fs::read(folder.join("meta.json")).ok()?).ok()?;
+    let (program, command) = meta.command.split_last()?;
+    let executable = command.last()?;
+    let home = (variant == "stripped").then(|| Path::new(executable).parent()?.parent().map(Path::to_owned));
+    Some(Interpreter {
+        name: name.to_owned(),
+        folder: command.iter().position(|part| Path::new(part) == folder),
+        command: command.to_vec(),
+        home: home.flatten(),
+        programs: Path::new(program).parent()?.to_owned(),
+        work: root.with_file_name("living"),
+    })
+}
+
+impl Interpreter {
+    /// Whether it runs in a tree of files of its own.
+    pub fn is_in_tree(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Whether its files have no symbols that the loader does not need.
+    pub fn is_stripped(&self) -> bool {
+        self.home.is_some() || self.is_in_tree() || self.name.ends_with("-static")
+    }
+
+    /// Starts a program of `fixtures/programs`, and waits until it has written down what is true of it.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not come to wait.
+    pub fn start(&self, program: &str) -> Result<Living, String> {
+        let folder = self.work.join(format!("{}-{program}-{}", self.name, std::process::id()));
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut words = self.command.clone();
+        if let Some(place) = self.folder {
+            words[place] = folder.display().to_string();
+        }
+        let truth = folder.join("truth.json");
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(self.programs.join(format!("{program}.py"))).current_dir(&folder);
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        for name in ["HOME", "PATH"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command.envs([
+            ("LANG", "C.UTF-8"),
+            ("PYTHONDONTWRITEBYTECODE", "1"),
+            ("PYTHONHASHSEED", "0"),
+            ("PYTHONWARNINGS", "ignore"),
+            ("MALLOC_ARENA_MAX", "1"),
+            ("PYCORE_FIXTURE_DEATH", "wait"),
+        ]);
+        command.env("PYTHONPATH", &self.programs).env("PYCORE_TRUTH", &truth);
+        if let Some(home) = &self.home {
+            command.env("PYTHONHOME", home).env("LD_LIBRARY_PATH", home.join("lib"));
+        }
+        let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+        let mut living = Living { child, folder };
+        living.wait_until_parked(&truth)?;
+        Ok(living)
+    }
+}
+
+/// A process that waits, until this is dropped.
+#[derive(Debug)]
+pub struct Living {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Living {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it knows of itself.
+    ///
+    /// # Errors
+    /// What it wrote cannot be read.
+    pub fn truth(&self) -> Result<Truth, String> {
+        Truth::read(&self.folder.join("truth.json"))
+    }
+
+    /// A folder for files about it, which goes with it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Until the truth is there, and all threads have slept for a while.
+    fn wait_until_parked(&mut self, truth: &Path) -> Result<(), String> {
+        let started = Instant::now();
+        let mut alike = 0;
+        while alike < 5 {
+            if !self.is_alive() || started.elapsed() > LIMIT {
+                return Err(format!("process {} did not come to wait", self.pid()));
+            }
+            alike = if truth.exists() && self.sleeps() { alike + 1 } else { 0 };
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    fn sleeps(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+        tasks
+            .map(|task| fs::read_to_string(task.path().join("stat")).unwrap_or_default())
+            .all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
