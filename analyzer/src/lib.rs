@@ -18,5 +18,6 @@ mod redact;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod sample;
 mod source;
 pub mod stack;

@@ -12,6 +12,7 @@ pub mod layout;
 mod man;
 mod options;
 mod output;
+mod sample;
 mod schema;
 mod shrink;
 mod stderr;
@@ -44,7 +45,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Info(args) => info::run(args),
         Command::Shrink(args) => shrink::run(args),
         Command::Layout(args) => layout::run(args),
-        Command::Schema(_) => schema::run(),
+        Command::Sample(args) => sample::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -9,6 +9,7 @@ mod grouping;
 mod info;
 mod json;
 mod printer;
+mod profile;
 #[cfg(test)]
 mod samples;
 pub mod sanitize;
@@ -22,5 +23,6 @@ mod yaml;
 pub use brief::brief_text;
 pub use info::info_text;
 pub use json::json;
+pub use profile::{collapsed, flamegraph, profile_summary, speedscope};
 pub use text::{TextOptions, text};
 pub use yaml::yaml;

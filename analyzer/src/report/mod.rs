@@ -4,6 +4,7 @@
 
 mod info;
 mod process;
+mod profile;
 mod tasks;
 
 pub use info::{Info, InfoModule, InfoThread};
@@ -11,6 +12,10 @@ pub use process::{
     Assertion, NativeException, Process, Signal, System, ThreadState, ThreadTimes, Times, UnloadedModule,
 };
 pub(crate) use process::{file_name, is_windows_path};
+pub use profile::{
+    Ended, Missed, PROFILE_SCHEMA, Profile, ProfileFrame, ProfileStack, ProfileThread, SampledThreads,
+    Sampling,
+};
 pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
 
 use crate::addr::Address;
