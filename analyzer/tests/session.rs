@@ -131,6 +131,11 @@ fn what_is_not_there_is_said_with_what_is_near() {
     );
     assert_eq!(refused("self.history[7]"), "self.history[7]: a collections.deque of length 1 has no item 7");
     assert!(refused("retries[0]").contains("items of a int object cannot be looked up"));
+    assert_eq!(
+        refused("self.__weakref__"),
+        "self.__weakref__: __weakref__ of a __main__.Shop object is computed in C: its code would have to run, which \
+         pycore does not do"
+    );
     assert!(refused("self()").contains("a call, which would run code, at column 5"));
     assert!(refused("0x10.a").contains("no Python object is at 0x10"));
     assert!(refusal(&mut session, json!({"do": "locals", "frame": 9})).contains("4 Python frames, 0 to 3"));

@@ -39,6 +39,8 @@ pub enum Status {
 
 /// A process that answers questions.
 pub struct PycoreSession {
+    // What is in it is not `Send`, as parts of it share others. None of them is ever outside of it or belongs to a thread,
+    // so that it does not matter which thread has the lock.
     asked: Mutex<Asked>,
     /// The thread whose question is being answered.
     asking: Mutex<Option<ThreadId>>,

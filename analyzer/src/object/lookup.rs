@@ -1,7 +1,9 @@
 //! Attributes and items as `getattr` and subscripts find them, as far as that needs no code to run.
 
+use super::text::{repr_byte_string, repr_text, repr_unicode};
 use super::{Inspector, Limits, TypeInfo, Unreadable};
 use crate::addr::Address;
+use crate::layout::StrModel;
 use crate::report::{ChildKind, Value};
 use num_bigint::BigInt;
 
@@ -106,10 +108,11 @@ impl Inspector<'_> {
             .and_then(|found| found.map(|found| self.descriptor(found, &class, name)).transpose());
         if let Ok(Some(Descriptor::Computed(why))) = of_class {
             // What C code computes, decoders may know.
-            return match self.decoded_part(object, ChildKind::Attribute, name) {
-                Some(part) => Ok(part),
-                None => Err(NoPart::None(why)),
-            };
+            return self.decoded_part(object, ChildKind::Attribute, name).ok_or_else(|| {
+                let own = self.attributes(object, &class, MAX_NAMES).unwrap_or_default().0;
+                let own: Vec<String> = own.into_iter().map(|(name, _)| name).collect();
+                NoPart::None(why + &near_names(name, &own))
+            });
         }
         let (own, _) = self.attributes(object, &class, usize::MAX)?;
         if let Some((_, value)) = own.into_iter().find(|(own, _)| own == name) {
@@ -343,7 +346,10 @@ impl Inspector<'_> {
                     text.code_points.iter().copied().eq(key.chars().map(u32::from))
                 }
             }
-            Key::Bytes(key) => class.name == "bytes" && self.bytes_content(object, key.len() + 1)?.0 == *key,
+            Key::Bytes(key) => {
+                (class.name == "bytes" || self.is_byte_string(object)?)
+                    && self.bytes_content(object, key.len() + 1)?.0 == *key
+            }
             Key::Int(key) if class.is_int() => self.big_int(object)? == *key,
             Key::Int(key) if class.name == "float" => {
                 i64::try_from(key).is_ok_and(|key| float(object) == Ok(key as f64))
@@ -414,10 +420,19 @@ impl Inspector<'_> {
         object: Address,
         place: impl Fn(u64) -> Result<usize, NoPart>,
     ) -> Result<Part, NoPart> {
+        if self.is_byte_string(object)? {
+            let (bytes, _) = self.bytes_content(object, MAX_ITEMS)?;
+            let place = place(bytes.len() as u64)?;
+            let byte = bytes.get(place..=place).unwrap_or_default();
+            return Ok(made("str", repr_byte_string(byte)));
+        }
         let text = self.text(object, MAX_ITEMS)?.code_points;
         let place = place(text.len() as u64)?;
         let character = text.get(place..=place).unwrap_or_default();
-        Ok(made("str", super::text::repr_text(character, self.printable())))
+        Ok(match self.layout.str_model() {
+            StrModel::BytesAndUnicode => made("unicode", repr_unicode(character)),
+            StrModel::Compact => made("str", repr_text(character, self.printable())),
+        })
     }
 
     /// The names of the attributes that [`part_by_name`](Self::part_by_name) may find, sorted.
