@@ -76,12 +76,17 @@ fn environment(python: &Path, folder: &Path) -> PathBuf {
     bin
 }
 
+/// A plain core of `orders`.
+fn core() -> tempfile::NamedTempFile {
+    let core = corpus().into_iter().find(|core| core.core.to_string_lossy().contains("3.12.1-orders"));
+    core.expect("fixtures/corpus/3.12.1-orders.core.zst").decompressed().unwrap()
+}
+
 fn works_with(python: &Path) -> Option<(tempfile::TempDir, PathBuf)> {
     tools()?;
     let folder = tempfile::tempdir().unwrap();
     let bin = environment(python, folder.path());
-    let core = corpus().into_iter().find(|core| core.core.to_string_lossy().contains("3.12.1-orders"));
-    let core = core.expect("fixtures/corpus/3.12.1-orders.core.zst").decompressed().unwrap();
+    let core = core();
     run(Command::new(bin.join("python"))
         .arg("test_package.py")
         .current_dir(root().join("gdb-plugin/python/tests"))
@@ -96,9 +101,29 @@ fn it_works_with_the_oldest_python() {
     works_with(&pythons()[0]);
 }
 
+/// gdb with the plug-in that an installed `pycore` names.
+fn works_in_gdb(bin: &Path) {
+    if Command::new("gdb").arg("--version").output().is_err() {
+        return eprintln!("skipped: there is no gdb");
+    }
+    let plugin = run(Command::new(bin.join("pycore")).args(["plugin", "gdb"])).stdout;
+    let core = core();
+    let shown = run(Command::new("gdb")
+        .args(["-nx", "-batch", "-x", String::from_utf8(plugin).unwrap().trim_end(), "-c"])
+        .arg(core.path())
+        .args(["-ex", "py-bt-all", "-ex", "python import pycore; print(pycore._library.find())"])
+        .env_remove("PYCORE_LIBRARY"));
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let library = bin.parent().unwrap().canonicalize().unwrap().join("lib");
+    for part in ["in render", "worker-1", "in watch", library.to_str().unwrap()] {
+        assert!(text.contains(part), "{part}: {text}\n{}", String::from_utf8_lossy(&shown.stderr));
+    }
+}
+
 #[test]
 fn it_works_with_the_newest_python_and_its_types_are_right() {
     let Some((_folder, bin)) = works_with(pythons().last().unwrap()) else { return };
+    works_in_gdb(&bin);
     let Some(tools) = tools() else { return };
     let mypy = |arguments: &[&OsStr]| {
         run(Command::new(tools.join("mypy"))

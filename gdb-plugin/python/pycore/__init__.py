@@ -79,6 +79,7 @@ def analyze(
 def analyze_pid(
     pid: int,
     *,
+    nonblocking: bool = False,
     locals: bool = False,
     tasks: bool = False,
     redact: bool = False,
@@ -90,9 +91,10 @@ def analyze_pid(
 ) -> Report:
     """The report on a live process, as `pycore analyze --pid PID --format json` gives it.
 
-    Raises PycoreError where the process may not be read; the message says what to do.
+    The process is stopped for the moment that it takes to copy what is needed; with `nonblocking` it is not, and the
+    report's warnings say what may be torn. Raises PycoreError where the process may not be read; the message says what to do.
     """
-    with Session.attach(pid, layout=layout) as session:
+    with Session.attach(pid, nonblocking=nonblocking, layout=layout) as session:
         return session.report(
             locals=locals,
             tasks=tasks,

@@ -79,7 +79,10 @@ class Session:
 
     @classmethod
     def attach(cls, pid: int, **options: Any) -> "Session":
-        """Opens a live process, as `pycore analyze --pid` does."""
+        """Opens a live process, which goes on between questions.
+
+        `options`: `nonblocking`, not to stop it for questions either, and `layout`, as on the command line.
+        """
         session = cls.__new__(cls)
         session._begin(
             lambda lib, *out: lib.pycore_open_pid(_library.ABI_VERSION, pid, _request(options), *out), None

@@ -123,6 +123,17 @@ class Alive(unittest.TestCase):
             self.assertIn("waiting", session.ask("backtrace").text)
         self.assertIsNone(self.child.poll())
 
+    def test_what_may_be_torn_is_said_unless_the_process_stands_still(self):
+        def warnings():
+            report = pycore.analyze_pid(self.child.pid, nonblocking=True)
+            self.assertEqual(report.threads[0].frames[0].function, "waiting")
+            return "".join(report.warnings)
+
+        self.assertIn("may be torn", warnings())
+        self.child.send_signal(signal.SIGSTOP)
+        os.waitpid(self.child.pid, os.WUNTRACED)
+        self.assertNotIn("torn", warnings())
+
     def test_a_process_that_is_not_there_is_an_error(self):
         self.child.kill()
         self.child.wait()
