@@ -402,6 +402,11 @@ for i in range(60):
 print('ready', flush=True)
 event.wait()
 ";
+    ready(code)
+}
+
+/// A Python that has said that it is ready.
+fn ready(code: &str) -> Result<Child, Failed> {
     let mut child = Command::new("python3")
         .args(["-c", code])
         .stdout(Stdio::piped())
@@ -484,9 +489,7 @@ fn exec_refused(debugger: &Debugger) -> Result<(), Failed> {
 
 /// A thread that is inside malloc is not made to run code.
 fn exec_in_malloc(debugger: &Debugger) -> Result<(), Failed> {
-    let code = "while True: bytearray(100000)";
-    let mut process = Command::new("python3").args(["-c", code]).spawn()?;
-    std::thread::sleep(Duration::from_millis(500));
+    let mut process = ready("print('ready', flush=True)\nwhile True: bytearray(100000)")?;
     let commands: &[&str] = match debugger {
         Debugger::Gdb(_) => {
             &["set pycore allow-exec on", "break malloc", "continue", "py-exec --now 1", "delete"]
