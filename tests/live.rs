@@ -23,7 +23,9 @@ fn pythons() -> Vec<PathBuf> {
     let versions =
         home.and_then(|home| fs::read_dir(home.join("versions")).ok()).into_iter().flatten().flatten();
     let built = fs::read_dir(fixtures().join(".work/pythons")).into_iter().flatten().flatten();
-    let mut found = versions.chain(built).map(|tree| tree.path().join("bin/python3")).collect::<Vec<_>>();
+    // Those of whole Debian trees run within them only.
+    let trees = versions.chain(built).map(|tree| tree.path()).filter(|tree| !tree.join("usr").exists());
+    let mut found = trees.map(|tree| tree.join("bin/python3")).collect::<Vec<_>>();
     found.push(PathBuf::from("/usr/bin/python3"));
     found.retain(|path| path.exists());
     found.sort();

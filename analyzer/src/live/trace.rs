@@ -58,9 +58,10 @@ enum Hold {
     Seized,
     /// It is stopped; the signal that it was about to take.
     Stopped(Option<Signal>),
-    /// It is stopped before a signal that has no name here, or will stop before it leaves the kernel: only the end of
-    /// the tracing thread lets it go as it should.
-    UntilTheEnd,
+    /// It is stopped before a signal that has no name here: only the end of the tracing thread lets it go as it should.
+    StoppedBeforeSignal,
+    /// It will stop before it leaves the kernel, if it ever does.
+    Awaited,
     /// It has ended.
     Gone,
 }
@@ -131,7 +132,9 @@ impl Tracer {
     /// Seizes one thread; `false` if it has ended.
     fn seize(&self, tid: u32) -> Result<bool, LiveProblem> {
         let began = Instant::now();
+        let mut tries = 0;
         loop {
+            tries += 1;
             let error = match ptrace::seize(pid(tid), ptrace::Options::empty()) {
                 Ok(()) => return Ok(true),
                 Err(Errno::ESRCH) => return Ok(false),
@@ -143,7 +146,9 @@ impl Tracer {
             let tracer = permission::tracer_of(tid);
             let is_own = tracer
                 .is_some_and(|tracer| std::fs::exists(format!("/proc/self/task/{tracer}")).unwrap_or(false));
-            if !is_own || began.elapsed() > END_TIME {
+            // The stop before this one may have ended between the two looks.
+            let may_be_over = tries == 1 && tracer.is_none();
+            if !(is_own || may_be_over) || began.elapsed() > END_TIME {
                 return Err(permission::problem(
                     "stopping it with ptrace",
                     error.into(),
@@ -171,7 +176,7 @@ impl Tracer {
             *hold = wait(place, tid, &mut thread.state);
             match hold {
                 Hold::Gone => continue,
-                Hold::UntilTheEnd if thread.state == Some(ThreadState::Running) => {
+                Hold::Awaited if thread.state != Some(ThreadState::Uninterruptible) => {
                     self.warnings.push(format!("thread {tid} did not stop within {} s", STOP_TIME.as_secs()));
                 }
                 _ => {}
@@ -225,7 +230,7 @@ fn wait(place: Place, tid: u32, state: &mut Option<ThreadState>) -> Hold {
                 return Hold::Gone;
             }
             // It stopped before a real-time signal, which has no name.
-            Err(Errno::EINVAL) => return Hold::UntilTheEnd,
+            Err(Errno::EINVAL) => return Hold::StoppedBeforeSignal,
             Ok(WaitStatus::StillAlive | WaitStatus::Continued(_)) | Err(_) => {}
         }
         spins += 1;
@@ -240,11 +245,11 @@ fn wait(place: Place, tid: u32, state: &mut Option<ThreadState>) -> Hold {
                 None => return Hold::Gone,
                 Some(ThreadState::Uninterruptible) => {
                     *state = Some(ThreadState::Uninterruptible);
-                    return Hold::UntilTheEnd;
+                    return Hold::Awaited;
                 }
                 now if waited > STOP_TIME => {
                     *state = now;
-                    return Hold::UntilTheEnd;
+                    return Hold::Awaited;
                 }
                 Some(_) => {}
             }
