@@ -18,6 +18,7 @@ mod redact;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod sample;
 pub mod session;
 mod source;
 pub mod stack;

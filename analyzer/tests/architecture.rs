@@ -17,6 +17,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("runtime", &["addr", "layout", "memory", "object", "process", "report", "stack"]),
     ("object", &["addr", "layout", "memory", "report"]),
     ("stack", &["addr", "layout", "memory", "object", "process", "report"]),
+    (
+        "sample",
+        &["addr", "diagnosis", "layout", "live", "memory", "object", "process", "report", "runtime", "stack"],
+    ),
     ("redact", &["addr", "memory", "report"]),
     ("render", &["addr", "report"]),
     ("source", &["report"]),
@@ -60,7 +64,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["addr", "analysis", "dump", "layout", "object", "process", "render", "report", "runtime", "stack"],
+        &[
+            "addr", "analysis", "dump", "layout", "object", "process", "render", "report", "runtime",
+            "sample", "stack",
+        ],
     ),
 ];
 
@@ -77,11 +84,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["cli"]),
     ("flate2", &["dump"]),
     ("gimli", &["layout"]),
+    ("inferno", &["render"]),
     ("lz4_flex", &["dump"]),
     ("lzma_rust2", &["dump"]),
     ("memmap2", &["dump"]),
     ("minidump", &["dump"]),
-    ("nix", &["live"]),
+    ("nix", &["live", "sample"]),
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
     ("procfs", &["live"]),
@@ -92,7 +100,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("scroll", &["dump"]),
     ("serde_json", &["layout", "render", "session"]),
     ("serde_yaml", &["layout", "render"]),
-    ("signal_hook", &["dump"]),
+    ("signal_hook", &["cli", "dump"]),
     ("syscalls", &["live"]),
     ("tempfile", &["dump"]),
     ("zstd", &["dump"]),

@@ -1,14 +1,25 @@
-//! The JSON Schema that is checked in is the one of the types.
+//! The JSON Schemas that are checked in are those of the types.
+#![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
-#[test]
-fn the_schema_checked_in_is_up_to_date() {
-    let made = Command::new(env!("CARGO_BIN_EXE_pycore")).arg("schema").output().unwrap();
+fn made(document: &str) -> String {
+    let made = Command::new(env!("CARGO_BIN_EXE_pycore")).args(["schema", document]).output().unwrap();
     assert!(made.status.success());
-    let checked_in = include_str!("../schema/report.schema.json");
-    assert!(
-        String::from_utf8(made.stdout).unwrap() == checked_in,
-        "the report's types have changed; run `cargo run -p pycore -- schema > analyzer/schema/report.schema.json`"
-    );
+    String::from_utf8(made.stdout).unwrap()
+}
+
+#[test]
+fn the_schemas_checked_in_are_up_to_date() {
+    let checked_in = [
+        ("report", include_str!("../schema/report.schema.json")),
+        ("profile", include_str!("../schema/profile.schema.json")),
+    ];
+    for (document, checked_in) in checked_in {
+        assert!(
+            made(document) == checked_in,
+            "its types have changed; run `cargo run -p pycore -- schema {document} > \
+             analyzer/schema/{document}.schema.json`"
+        );
+    }
 }

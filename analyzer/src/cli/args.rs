@@ -3,7 +3,9 @@
 use super::layout::LayoutArgs;
 use super::plugin::PluginArgs;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +81,32 @@ Exit codes:
   0  the small core was written
   2  the input could not be read or the output not be written, or the arguments were wrong";
 
+const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  pycore sample 4711                          10 seconds, then a table of the functions
+  pycore sample 4711 -o profile.svg           a flame graph, for a browser
+  pycore sample 4711 -d 60 --gil -o gil.speedscope.json
+  pycore sample 4711 --idle --threads -o stacks.collapsed
+  pycore sample -o profile.svg -- python3 app.py --port 80
+
+Which threads are sampled, as py-spy means it: those that run or would if they got a processor; with --gil only those
+of them that hold the GIL (in free-threaded builds: that are attached to the interpreter); with --idle all.
+
+While stacks are read, the thread that holds the GIL is stopped, if it runs (in free-threaded builds, those that are
+attached): some microseconds a sample. Nothing is stopped with --nonblocking; a stack that changed while it was read
+is then read again, and counted as missed if that does not help, so functions that call others all the time are missed
+more often than others.
+
+The command is sampled from where its interpreter begins, through an exec, too, until it ends; with --duration the
+profile is written when the time is over, and the command is waited for. Its child processes are not sampled.
+
+Exit codes:
+  0  a profile with stacks
+  1  no stack was met: no thread ran (try --idle)
+  2  the process could not be sampled or the profile not be written, or the arguments were wrong
+With a command: its own exit code, 128 and the signal's number where a signal ended it; 2 where it could not be started
+or sampled.";
+
 /// See the Python inside a dead or stuck process: threads, frames, locals and exceptions
 ///
 /// pycore reads a live CPython process, or the core or the minidump of a dead one, and shows what each Python thread was
@@ -118,6 +146,7 @@ pub(super) enum Command {
     Dump(DumpArgs),
     Info(InfoArgs),
     Shrink(ShrinkArgs),
+    Sample(SampleArgs),
     Layout(LayoutArgs),
     Plugin(PluginArgs),
     Schema(SchemaArgs),
@@ -254,6 +283,84 @@ pub(super) struct SubjectArgs {
     pub(super) nonblocking: bool,
 }
 
+/// Sample a live process many times a second, or a command: where it spends its time
+#[derive(Debug, Args)]
+#[command(after_help = SAMPLE_EXAMPLES)]
+pub(super) struct SampleArgs {
+    /// The process
+    #[arg(value_name = "PID", required_unless_present = "command", conflicts_with = "command")]
+    pub(super) pid: Option<u32>,
+
+    /// A command to start and to sample
+    #[arg(value_name = "COMMAND", last = true, value_hint = ValueHint::CommandWithArguments)]
+    pub(super) command: Vec<OsString>,
+
+    /// How many samples to take a second
+    #[arg(
+        short,
+        long,
+        value_name = "HZ",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    pub(super) rate: u32,
+
+    /// For how many seconds [default: 10 for a process; a command until it ends]
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) duration: Option<Duration>,
+
+    /// Only threads that run and hold the GIL
+    #[arg(short, long, conflicts_with = "idle")]
+    pub(super) gil: bool,
+
+    /// Also threads that wait
+    #[arg(short, long)]
+    pub(super) idle: bool,
+
+    /// Never stop the process; stacks that change while they are read are missed
+    #[arg(long)]
+    pub(super) nonblocking: bool,
+
+    /// How to write the profile [default: by the name of the file; without a file only a table is shown]
+    #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
+    pub(super) format: Option<ProfileFormat>,
+
+    /// The file to write the profile to; `-` is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Keep the stacks of threads apart, in collapsed stacks and flame graphs
+    #[arg(short, long, help_heading = "Output")]
+    pub(super) threads: bool,
+
+    /// Take the lines of a function together: each frame has the function's first line
+    #[arg(short = 'F', long, help_heading = "Output")]
+    pub(super) function: bool,
+
+    /// A layout table of your own, made by `pycore layout extract`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) layout: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileFormat {
+    /// Folded stacks, for flamegraph.pl and its kin
+    Collapsed,
+    /// A flame graph in SVG, for a browser
+    Flamegraph,
+    /// For speedscope, with the order of time
+    Speedscope,
+    /// For programs; `pycore schema profile` prints its JSON Schema
+    Json,
+}
+
+/// A time in seconds, such as `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|&seconds: &f64| seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "expected a number of seconds, like 10 or 0.5".to_owned())
+}
+
 /// How a dump is read, and where the files it names are.
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
@@ -355,9 +462,21 @@ pub(super) struct RedactArgs {
     pub(super) redact: bool,
 }
 
-/// Print the JSON Schema of `analyze --format json`
+/// Print the JSON Schema of what `--format json` gives
 #[derive(Debug, Args)]
-pub(super) struct SchemaArgs {}
+pub(super) struct SchemaArgs {
+    /// Of which command's document
+    #[arg(value_name = "DOCUMENT", default_value = "report")]
+    pub(super) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Of `pycore analyze`
+    Report,
+    /// Of `pycore sample`
+    Profile,
+}
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

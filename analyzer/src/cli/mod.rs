@@ -13,6 +13,7 @@ mod man;
 mod options;
 mod output;
 mod plugin;
+mod sample;
 mod schema;
 mod shrink;
 mod stderr;
@@ -46,7 +47,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Shrink(args) => shrink::run(args),
         Command::Layout(args) => layout::run(args),
         Command::Plugin(args) => plugin::run(args),
-        Command::Schema(_) => schema::run(),
+        Command::Sample(args) => sample::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -5,6 +5,7 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
 
 /// What the place that results go to can show.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,18 @@ pub(super) fn write(
     args: &OutputArgs,
     body: impl FnOnce(&mut dyn Write, Face) -> io::Result<()>,
 ) -> Result<()> {
-    let Some(path) = &args.output else {
+    to(args.output.as_deref(), body)
+}
+
+/// Lets `body` write to a file, which is created only now, or without one to standard output.
+///
+/// # Errors
+/// When the place cannot be written to.
+pub(super) fn to(
+    path: Option<&Path>,
+    body: impl FnOnce(&mut dyn Write, Face) -> io::Result<()>,
+) -> Result<()> {
+    let Some(path) = path else {
         return stdout(body);
     };
     let result = File::create(path).and_then(|file| {
@@ -50,6 +62,17 @@ pub(super) fn stdout(body: impl FnOnce(&mut dyn Write, Face) -> io::Result<()>) 
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
     }
+}
+
+/// Lets `body` write to standard error, at once.
+///
+/// # Errors
+/// When standard error cannot be written to.
+pub(super) fn stderr(body: impl FnOnce(&mut dyn Write, Face) -> io::Result<()>) -> Result<()> {
+    let stderr = io::stderr().lock();
+    let face = Face { colour: has_colour(&stderr), terminal: stderr.is_terminal() };
+    let mut out = BufWriter::new(stderr);
+    body(&mut out, face).and_then(|()| out.flush()).context("cannot write to standard error")
 }
 
 fn has_colour(stream: &impl anstream::stream::RawStream) -> bool {

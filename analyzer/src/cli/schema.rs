@@ -1,20 +1,24 @@
 //! `pycore schema`.
 
+use super::args::{SchemaArgs, SchemaOf};
 use super::output;
 use crate::render;
-use crate::report::{Report, SCHEMA};
+use crate::report::{PROFILE_SCHEMA, Profile, Report, SCHEMA};
 use anyhow::Result;
 use schemars::generate::SchemaSettings;
 use std::process::ExitCode;
 
-/// Prints the JSON Schema of the report, made from its types.
+/// Prints the JSON Schema of a report or a profile, made from its types.
 ///
 /// # Errors
 /// When standard output cannot be written to.
-pub(super) fn run() -> Result<ExitCode> {
-    let mut schema =
-        SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<Report>();
-    schema.insert("title".to_owned(), SCHEMA.into());
+pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode> {
+    let generator = SchemaSettings::default().for_serialize().into_generator();
+    let (mut schema, title) = match args.of {
+        SchemaOf::Report => (generator.into_root_schema_for::<Report>(), SCHEMA),
+        SchemaOf::Profile => (generator.into_root_schema_for::<Profile>(), PROFILE_SCHEMA),
+    };
+    schema.insert("title".to_owned(), title.into());
     output::stdout(|out, _| render::json(&schema, out))?;
     Ok(ExitCode::SUCCESS)
 }

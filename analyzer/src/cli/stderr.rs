@@ -58,6 +58,20 @@ fn show_progress(work: &str, done: u64, total: Option<u64>) {
     let _ = write!(std::io::stderr(), "\r\x1b[Kpycore: {work}, {}{of} MiB\r", mib(done));
 }
 
+/// Says what is being done.
+pub(super) fn note(text: &str) {
+    say("pycore:", Style::new(), text);
+}
+
+/// Shows how far it is, in one line that is written over again; an empty text takes it away. Nothing unless a person
+/// watches.
+pub(super) fn status(text: &str) {
+    if std::io::stderr().is_terminal() {
+        // Nobody is left to be told when standard error is closed.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+    }
+}
+
 /// Says why the command failed.
 pub(super) fn error(error: &anyhow::Error) {
     say("error:", AnsiColor::Red.on_default().bold(), &with_causes(error));

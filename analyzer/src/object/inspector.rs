@@ -104,6 +104,14 @@ impl<'a> Inspector<'a> {
         }
     }
 
+    /// The same over another memory, with what was learned of types.
+    pub(crate) fn over<'b>(&self, memory: &'b dyn Memory) -> Inspector<'b>
+    where
+        'a: 'b,
+    {
+        Inspector { types: self.types.clone(), ..Inspector::new(memory, self.layout) }
+    }
+
     /// The dict `sys.modules`, for decoders that depend on a library's version; null where it is not known.
     pub fn sys_modules(&self) -> Address {
         self.sys_modules.get()

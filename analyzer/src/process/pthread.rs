@@ -132,6 +132,13 @@ impl<'p> NativeThreads<'p> {
         }
     }
 
+    /// How far behind `pthread_self()` the threads of this process have their native id, in bytes, by the thread whose
+    /// handle it is.
+    pub(crate) fn offset_of_tid(&self, handle: Address) -> Option<u64> {
+        let all = descriptors(self.machine);
+        all.iter().find(|descriptor| self.described(descriptor, handle).is_some()).map(|found| found.tid)
+    }
+
     /// The `pthread_self()` of the thread whose id lies at `place`, if that is within a `struct pthread`: for a search of
     /// memory where the dump does not tell thread pointers.
     pub fn pthread_around(&self, place: Address) -> Option<Address> {

@@ -10,6 +10,7 @@ mod grouping;
 mod info;
 mod json;
 mod printer;
+mod profile;
 #[cfg(test)]
 mod samples;
 pub mod sanitize;
@@ -28,5 +29,6 @@ pub use answers::{
 pub use brief::brief_text;
 pub use info::info_text;
 pub use json::{compact_json, json};
+pub use profile::{collapsed, flamegraph, profile_summary, speedscope};
 pub use text::{TextOptions, text};
 pub use yaml::yaml;

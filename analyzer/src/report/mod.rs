@@ -5,6 +5,7 @@
 mod answers;
 mod info;
 mod process;
+mod profile;
 mod tasks;
 
 pub use answers::{
@@ -17,6 +18,10 @@ pub use process::{
     Assertion, NativeException, Process, Signal, System, ThreadState, ThreadTimes, Times, UnloadedModule,
 };
 pub(crate) use process::{file_name, is_windows_path};
+pub use profile::{
+    Ended, Missed, PROFILE_SCHEMA, Profile, ProfileFrame, ProfileStack, ProfileThread, SampledThreads,
+    Sampling,
+};
 pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
 
 use crate::addr::Address;

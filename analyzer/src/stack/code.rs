@@ -52,7 +52,7 @@ pub struct Code {
 
 impl Code {
     /// Whether all that a frame needs is there; else what is missing and what is not.
-    pub(super) fn whole(&self, last_instruction: i64) -> Result<(), String> {
+    pub(crate) fn whole(&self, last_instruction: i64) -> Result<(), String> {
         let known = [
             self.name.as_ref().map(|name| format!("function {name}")),
             self.file.as_ref().map(|file| format!("file {file}")),
@@ -67,6 +67,11 @@ impl Code {
         } else {
             format!("a part of it is missing; what is known: {}", known.join(", "))
         })
+    }
+
+    /// `co_firstlineno`; `None` where the line table is missing.
+    pub(crate) fn first_line(&self) -> Option<u32> {
+        u32::try_from(self.lines.as_ref()?.first_line).ok()
     }
 
     /// What to call it in messages.
@@ -89,7 +94,10 @@ impl Stacks<'_, '_> {
         if let Some(known) = self.codes.borrow().get(&address) {
             return Ok(Rc::clone(known));
         }
-        let code = Rc::new(read_code(self.inspector, address)?);
+        let code = match self.kept {
+            Some(kept) => kept.code(self.inspector, address)?,
+            None => Rc::new(read_code(self.inspector, address, true)?),
+        };
         self.codes.borrow_mut().insert(address, Rc::clone(&code));
         Ok(code)
     }
@@ -112,7 +120,12 @@ impl Stacks<'_, '_> {
     }
 }
 
-fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unreadable> {
+/// Reads a code object; `variables`: with the names of its variables.
+pub(super) fn read_code(
+    inspector: &Inspector<'_>,
+    address: Address,
+    variables: bool,
+) -> Result<Code, Unreadable> {
     let layout = &inspector.layout.structs.PyCodeObject;
     if inspector.type_of(address).is_err() && is_shaped_like_code(inspector, address).unwrap_or(false) {
         assume_types(inspector, address)?;
@@ -137,10 +150,14 @@ fn read_code(inspector: &Inspector<'_>, address: Address) -> Result<Code, Unread
         name: text(layout.co_name)?,
         qualname: layout.co_qualname.exists().then(|| text(layout.co_qualname)).transpose()?.flatten(),
         file: text(layout.co_filename)?,
-        variables: present_or_noted(inspector, read_variables(inspector, address), || {
-            format!("the variables of the code at {address}")
-        })?
-        .unwrap_or_default(),
+        variables: if variables {
+            present_or_noted(inspector, read_variables(inspector, address), || {
+                format!("the variables of the code at {address}")
+            })?
+            .unwrap_or_default()
+        } else {
+            Vec::new()
+        },
         optimized: inspector.uint(address, layout.co_flags)? & OPTIMIZED != 0,
         instructions: if adaptive {
             inspector.field_address(address, layout.co_code_adaptive)?

@@ -49,7 +49,7 @@ struct Link {
 
 impl Stacks<'_, '_> {
     /// A thread's frames, innermost first, and what ended the walk early.
-    pub(super) fn frames_of(&self, thread: Address) -> (Vec<RawFrame>, Option<Unreadable>) {
+    pub(crate) fn frames_of(&self, thread: Address) -> (Vec<RawFrame>, Option<Unreadable>) {
         match self.innermost(thread) {
             Ok(first) => self.frames_from(first, |at| at),
             Err(error) => (Vec::new(), Some(error)),

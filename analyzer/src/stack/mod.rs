@@ -6,6 +6,7 @@ mod frame;
 mod generator;
 mod greenlets;
 mod handlers;
+mod kept;
 mod lines;
 mod locals;
 mod state;
@@ -15,11 +16,14 @@ mod waiting;
 
 pub use code::{Code, Variable};
 pub use frame::RawFrame;
+pub(crate) use kept::KeptCodes;
 pub(crate) use locals::Variables;
 pub use state::{Globals, InterpreterState, Roots, ThreadState};
-pub(crate) use state::{gil_holder, interpreter_states, interpreter_threads, thread_state};
+pub(crate) use state::{gil_holder, interpreter_states, interpreter_threads, runners, thread_state};
 pub(crate) use suspended::Suspended;
-pub(crate) use threads::{frames_with_places, native_of, python_threads_that, sorted, thread_states};
+pub(crate) use threads::{
+    frames_with_places, native_of, python_threads_that, sorted, thread_names, thread_states,
+};
 pub use threads::{interpreters, python_threads, with_native_threads};
 
 use crate::object::{Inspector, Limits, Unreadable};
@@ -40,12 +44,18 @@ pub struct Stacks<'i, 'a> {
     /// Whether what threads raise and handle is read with them.
     pub exceptions: bool,
     codes: RefCell<HashMap<crate::addr::Address, Rc<Code>>>,
+    kept: Option<&'i KeptCodes>,
 }
 
 impl<'i, 'a> Stacks<'i, 'a> {
     /// Starts with nothing read.
     pub fn new(inspector: &'i Inspector<'a>, locals: Option<Limits>) -> Self {
-        Stacks { inspector, locals, exceptions: true, codes: RefCell::default() }
+        Stacks { inspector, locals, exceptions: true, codes: RefCell::default(), kept: None }
+    }
+
+    /// As [`new`](Self::new) without locals, with code objects that were met before.
+    pub(crate) fn with_kept(inspector: &'i Inspector<'a>, kept: &'i KeptCodes) -> Self {
+        Stacks { kept: Some(kept), ..Stacks::new(inspector, None) }
     }
 
     /// Tells the inspector what it needs beforehand: where modules are, whose attributes name types, and by the code of

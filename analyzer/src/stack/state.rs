@@ -305,6 +305,26 @@ pub(crate) fn gil_holder(
     }
 }
 
+/// The thread states of an interpreter that may run Python code and change what they and others see: the one that holds
+/// the global interpreter lock; where that is not in use, those that are attached.
+pub(crate) fn runners(
+    inspector: &Inspector<'_>,
+    roots: &Roots,
+    interpreter: Address,
+) -> Result<Vec<Address>, Unreadable> {
+    if inspector.layout.free_threaded && !gil_is_enabled(inspector, gil(inspector, roots, interpreter)?)? {
+        let mut attached = Vec::new();
+        for thread in interpreter_threads(inspector, interpreter) {
+            if attachment(inspector, thread.address)? == Some(Attachment::Attached) {
+                attached.push(thread.address);
+            }
+        }
+        return Ok(attached);
+    }
+    let holder = gil_holder(inspector, roots, interpreter)?;
+    Ok(if holder.is_null() { Vec::new() } else { vec![holder] })
+}
+
 /// `pthread_self()` of the main thread.
 pub(crate) fn main_thread(inspector: &Inspector<'_>, roots: &Roots) -> Result<u64, Unreadable> {
     match inspector.layout.gil_model() {

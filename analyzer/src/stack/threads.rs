@@ -68,7 +68,10 @@ fn last_exception(stacks: &Stacks<'_, '_>, sysdict: Address) -> Option<Exception
 }
 
 /// `threading._active`: the names of threads by their `thread_id`.
-fn thread_names(inspector: &Inspector<'_>, sysdict: Address) -> Result<HashMap<u64, String>, Unreadable> {
+pub(crate) fn thread_names(
+    inspector: &Inspector<'_>,
+    sysdict: Address,
+) -> Result<HashMap<u64, String>, Unreadable> {
     let mut names = HashMap::new();
     if sysdict.is_null() {
         return Err(Unreadable::Unlocated("the module sys"));
