@@ -97,6 +97,9 @@ pub trait Memory {
         self.read(at, buffer)
     }
 
+    /// Says what is going to be read, places and sizes in bytes, to who can have it faster at once.
+    fn expect(&self, _places: &[(Address, usize)]) {}
+
     /// What was mapped, ascending and without overlaps.
     fn ranges(&self) -> Vec<Range>;
 }
