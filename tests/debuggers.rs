@@ -6,7 +6,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pycore_tests::compare::{compare, field, list};
-use pycore_tests::cores::{RecordedCore, recorded};
+use pycore_tests::cores::{RecordedCore, corpus, recorded};
 use pycore_tests::debuggers::{Debugger, MARK, Target, debuggers};
 use pycore_tests::living::{Interpreter, interpreters};
 use pycore_tests::program;
@@ -58,6 +58,15 @@ fn main() -> ExitCode {
             let debugger = debugger.clone();
             trials.push(Trial::test(format!("{}/{name}", debugger.name()), move || test(&debugger)));
         }
+    }
+    let multiarch = Debugger::Gdb("gdb-multiarch".to_owned());
+    for core in
+        corpus().into_iter().filter(|core| multiarch.has_python() && core.python.ends_with("-aarch64"))
+    {
+        let debugger = multiarch.clone();
+        trials.push(Trial::test(format!("gdb-multiarch/{}", core.name), move || {
+            on_other_machine(&debugger, &core)
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -157,6 +166,20 @@ fn on_core(debugger: &Debugger, core: &RecordedCore) -> Result<(), Failed> {
     compare_with_program(core, &report)
 }
 
+/// A core of another machine, whose files are not at hand.
+fn on_other_machine(debugger: &Debugger, core: &RecordedCore) -> Result<(), Failed> {
+    let truth = Truth::read(&core.truth)?;
+    let plain = core.decompressed()?;
+    let said = debugger.run(Target::Core(plain.path(), None), &["py-bt-all"])?;
+    let shown = tracebacks(&said[0]);
+    for thread in truth.threads.iter().filter(|thread| thread.python) {
+        if shown.get(&thread.tid) != Some(&lines(thread)) {
+            return Err(format!("thread {}: {:?}\n{}", thread.tid, lines(thread), said[0]).into());
+        }
+    }
+    Ok(())
+}
+
 /// What a debugger does not tell of a core.
 fn is_left_out(path: &str) -> bool {
     ["process.command_line", "process.executable", "process.signal.address"].contains(&path)
@@ -224,17 +247,18 @@ fn compare_with_program(core: &RecordedCore, report: &Path) -> Result<(), Failed
 /// A line of a traceback.
 type Line = (String, u32, String);
 
+/// The lines of a thread's traceback, outermost first.
+fn lines(thread: &Thread) -> Vec<Line> {
+    let frames = thread.frames.iter().rev();
+    frames.map(|frame| (frame.file.clone(), frame.line, frame.function.clone())).collect()
+}
+
 /// What `py-bt-all`, `py-threads`, `py-locals`, `py-print`, `py-up`, `py-locals` and `py-exc` printed.
 fn compare_texts(truth: &Truth, said: &[String]) -> Result<(), Failed> {
     let python = || truth.threads.iter().filter(|thread| thread.python);
     let shown = tracebacks(&said[0]);
     for thread in python() {
-        let expected: Vec<Line> = thread
-            .frames
-            .iter()
-            .rev()
-            .map(|frame| (frame.file.clone(), frame.line, frame.function.clone()))
-            .collect();
+        let expected = lines(thread);
         if shown.get(&thread.tid) != Some(&expected) {
             return Err(format!(
                 "py-bt-all, thread {}: {expected:?}\nshown: {:?}\n{}",

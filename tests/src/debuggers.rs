@@ -52,7 +52,8 @@ impl Debugger {
         }
     }
 
-    fn has_python(&self) -> bool {
+    /// Whether it is there and embeds Python.
+    pub fn has_python(&self) -> bool {
         let mut command = Command::new(self.name());
         match self {
             Debugger::Gdb(_) => command.args(["-nx", "-batch", "-ex", "python print(6 * 7)"]),
