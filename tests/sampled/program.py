@@ -8,12 +8,16 @@ FILE gets the truth as JSON, where the mode has one.
 import json
 import os
 import random
+import signal
 import sys
 import threading
 import time
 import zlib
 
 cpu_time = getattr(time, "process_time", None) or time.clock
+
+
+told_to_end = []
 
 
 def burn(units):
@@ -45,9 +49,9 @@ def twenty(units):
 
 
 def until(seconds):
-    """True until the time is over."""
+    """True until the time is over, or until SIGTERM."""
     end = time.time() + seconds
-    while time.time() < end:
+    while time.time() < end and not told_to_end:
         yield True
 
 
@@ -177,6 +181,7 @@ def many(seconds, _):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
     mode, duration = sys.argv[1], float(sys.argv[2])
     rest = sys.argv[3:]
     globals()[mode](duration, *(rest or [None]))

@@ -97,6 +97,9 @@ pub trait Memory {
         self.read(at, buffer)
     }
 
+    /// Says what is going to be read, places and sizes in bytes, to who can have it faster at once.
+    fn expect(&self, _places: &[(Address, usize)]) {}
+
     /// What was mapped, ascending and without overlaps.
     fn ranges(&self) -> Vec<Range>;
 }
@@ -108,6 +111,10 @@ impl Memory for Box<dyn Memory + '_> {
 
     fn pass_over(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
         self.as_ref().pass_over(at, buffer)
+    }
+
+    fn expect(&self, places: &[(Address, usize)]) {
+        self.as_ref().expect(places);
     }
 
     fn ranges(&self) -> Vec<Range> {

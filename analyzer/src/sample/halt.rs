@@ -5,6 +5,7 @@ use nix::libc;
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::time::{Duration, Instant};
 
 /// Threads that stand still until this is dropped. Should pycore end before, the kernel lets them go.
 ///
@@ -13,6 +14,8 @@ use nix::unistd::Pid;
 #[derive(Default)]
 pub(super) struct Halt {
     held: Vec<Held>,
+    /// How long it took them to stop.
+    pub(super) waited: Duration,
 }
 
 struct Held {
@@ -28,6 +31,7 @@ impl Halt {
     /// # Errors
     /// They may not be traced.
     pub(super) fn stop(&mut self, tids: impl IntoIterator<Item = u32>) -> Result<(), Errno> {
+        let began = Instant::now();
         let mut seized = Vec::new();
         let mut refused = None;
         for tid in tids.into_iter().map(|tid| Pid::from_raw(tid.cast_signed())) {
@@ -42,6 +46,7 @@ impl Halt {
             }
         }
         self.held.extend(seized.into_iter().filter_map(stopped));
+        self.waited += began.elapsed();
         refused.map_or(Ok(()), Err)
     }
 }

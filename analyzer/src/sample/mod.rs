@@ -37,6 +37,8 @@ const LOST: Duration = Duration::from_millis(500);
 /// How often names of threads are looked up at most, and how often for the same threads.
 const NAMES: Duration = Duration::from_millis(250);
 const NAMES_TRIED: u32 = 8;
+/// Within which time a thread stops that need not wait for a processor.
+const SOON: Duration = Duration::from_millis(1);
 /// How often the watcher is told.
 const TELL: Duration = Duration::from_millis(250);
 
@@ -217,7 +219,13 @@ impl Session<'_> {
             let Due::Now { missed } = due else { continue };
             self.missed.late += missed;
             let names = self.names_left > 0 && elapsed >= self.named + NAMES;
-            match self.sampler.look(&mut self.frames, names) {
+            let look = self.sampler.look(&mut self.frames, names);
+            let waited = self.sampler.take_waited();
+            if waited >= SOON {
+                // Where processors are short, a thread that is stopped as soon as it gets one would never come to run.
+                self.schedule.rest(waited * 2);
+            }
+            match look {
                 Ok(look) => {
                     lost_since = None;
                     self.add(look, elapsed);

@@ -9,16 +9,22 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// What is copied at once, in bytes: a frame, most of a thread state. Never more than a page.
 const LINE: usize = 256;
-/// For how many pictures a line is copied that nobody looked at.
-const KEPT: u32 = 8;
+/// For how many pictures a line is copied that nobody looked at. To copy one in vain costs some 25th of what it costs to
+/// fetch one that was missed.
+const KEPT: u32 = 24;
+/// For how many pictures lines are known of a thread that was not looked at.
+const RESTED: u32 = 2000;
 /// The most lines that are fetched at once when they are missed.
 const MAX_FETCHED: u64 = 4096;
 
 /// A picture of the parts of memory that are looked at. What the last pictures were asked for is copied in one go when
-/// the next one is taken; what it is asked for beyond that, when it is asked.
+/// the next one is taken, without what only belongs to threads that will not be looked at; what it is asked for beyond
+/// that, when it is asked.
 pub(super) struct Picture {
     remote: Remote,
     lines: RefCell<Lines>,
+    /// The thread state of the thread that is being looked at.
+    owner: Cell<Address>,
     /// The number of the last line found, and its slot.
     last: Cell<(u64, usize)>,
 }
@@ -28,12 +34,12 @@ struct Lines {
     /// Slots by the line's number: its address divided by its size.
     by_number: HashMap<u64, usize, BuildHasherDefault<NumberHasher>>,
     slots: Vec<Slot>,
+    /// What was left out.
+    resting: Vec<Slot>,
     /// What lies in the slots, one behind the other.
     bytes: Vec<u8>,
     /// A second copy of the first slots, taken right behind the first one.
     twin: Vec<u8>,
-    /// How many pictures were taken.
-    now: u32,
     /// Whether anything was missed since the last one.
     missed: bool,
 }
@@ -41,29 +47,57 @@ struct Lines {
 #[derive(Clone, Copy)]
 struct Slot {
     number: u64,
-    /// The last picture in which somebody looked at it.
-    used: u32,
+    /// The only thread for which it was looked at; null for several or none.
+    owner: Address,
+    /// In how many pictures nobody looked at it.
+    idle: u32,
+    /// How many pictures it was left out of.
+    rested: u32,
     readable: bool,
 }
 
 impl Picture {
     /// Of nothing yet.
     pub(super) fn new(remote: Remote) -> Self {
-        Picture { remote, lines: RefCell::default(), last: Cell::new((u64::MAX, 0)) }
+        Picture {
+            remote,
+            lines: RefCell::default(),
+            owner: Cell::new(Address::NULL),
+            last: Cell::new((u64::MAX, 0)),
+        }
     }
 
-    /// Takes a new picture; with `twin`, right behind it a second one of the same places.
+    /// Says that what is looked at from now on is looked at for the thread with this thread state; null: for all.
+    pub(super) fn set_owner(&self, owner: Address) {
+        self.owner.set(owner);
+        self.last.set((u64::MAX, 0));
+    }
+
+    /// Takes a new picture, with what belongs to threads that are `wanted`; with `twin`, right behind it a second one of
+    /// the same places.
     ///
     /// # Errors
     /// The process has ended.
-    pub(super) fn retake(&self, twin: bool) -> Result<(), Gone> {
+    pub(super) fn retake(&self, wanted: impl Fn(Address) -> bool, twin: bool) -> Result<(), Gone> {
         let lines = &mut *self.lines.borrow_mut();
-        self.last.set((u64::MAX, 0));
-        lines.now += 1;
+        self.set_owner(Address::NULL);
         lines.missed = false;
-        let now = lines.now;
-        lines.slots.retain(|slot| slot.readable && now - slot.used <= KEPT);
+        lines.slots.iter_mut().for_each(|slot| slot.idle += 1);
+        lines.resting.iter_mut().for_each(|slot| slot.rested += 1);
+        lines.slots.append(&mut lines.resting);
+        lines.slots.retain(|slot| slot.readable && slot.idle <= KEPT && slot.rested <= RESTED);
         lines.slots.sort_unstable_by_key(|slot| slot.number);
+        lines.slots.dedup_by(|again, slot| {
+            let same = again.number == slot.number;
+            if same {
+                slot.owner = if slot.owner == again.owner { slot.owner } else { Address::NULL };
+                slot.idle = slot.idle.min(again.idle);
+            }
+            same
+        });
+        let resting = lines.slots.extract_if(.., |slot| !slot.owner.is_null() && !wanted(slot.owner));
+        lines.resting = resting.collect();
+        lines.slots.iter_mut().for_each(|slot| slot.rested = 0);
         let pieces = pieces(&lines.slots);
         let size = lines.slots.len() * LINE;
         lines.bytes.resize(size, 0);
@@ -124,7 +158,11 @@ impl Picture {
             Some(&slot) => slot,
             None => self.fetch(lines, number, last)?,
         };
-        lines.slots.get_mut(slot)?.used = lines.now;
+        let touched = lines.slots.get_mut(slot)?;
+        touched.idle = 0;
+        if touched.owner != self.owner.get() {
+            touched.owner = Address::NULL;
+        }
         self.last.set((number, slot));
         Some(slot)
     }
@@ -141,10 +179,35 @@ impl Picture {
         let whole = read / LINE;
         lines.bytes.truncate(start + whole * LINE);
         for number in (number..).take(whole) {
-            lines.by_number.insert(number, lines.slots.len());
-            lines.slots.push(Slot { number, used: lines.now, readable: true });
+            lines.push(number, self.owner.get());
         }
         (whole > 0).then_some(first)
+    }
+
+    /// Fetches what is missing of `places` by one system call, if all of it can be read.
+    fn fetch_all(&self, places: &[(Address, usize)]) {
+        let lines = &mut *self.lines.borrow_mut();
+        let numbers = places.iter().flat_map(|&(at, size)| {
+            let last = at.add((size as u64).saturating_sub(1)).0 / LINE as u64;
+            (at.0 / LINE as u64..=last).take(MAX_FETCHED as usize)
+        });
+        let mut missing: Vec<u64> = numbers.filter(|number| !lines.by_number.contains_key(number)).collect();
+        missing.dedup();
+        // One alone is fetched when it is read.
+        if missing.len() < 2 || missing.len() > MAX_FETCHED as usize {
+            return;
+        }
+        let pieces: Vec<_> =
+            missing.iter().map(|number| (Address(number.wrapping_mul(LINE as u64)), LINE)).collect();
+        let start = lines.slots.len() * LINE;
+        lines.bytes.resize(start + missing.len() * LINE, 0);
+        let read = lines.bytes.get_mut(start..).map(|to| self.remote.gather(&pieces, to).unwrap_or(0));
+        lines.missed = true;
+        let whole = read.unwrap_or(0) / LINE;
+        lines.bytes.truncate(start + whole * LINE);
+        for &number in missing.iter().take(whole) {
+            lines.push(number, self.owner.get());
+        }
     }
 
     /// Reads through the lines, whose bytes `copy` gives.
@@ -174,6 +237,13 @@ impl Picture {
     }
 }
 
+impl Lines {
+    fn push(&mut self, number: u64, owner: Address) {
+        self.by_number.insert(number, self.slots.len());
+        self.slots.push(Slot { number, owner, idle: 0, rested: 0, readable: true });
+    }
+}
+
 /// Lines side by side are one piece.
 fn pieces(slots: &[Slot]) -> Vec<(Address, usize)> {
     let mut pieces: Vec<(Address, usize)> = Vec::new();
@@ -195,6 +265,10 @@ fn copy_from(bytes: &[u8], start: usize, to: &mut [u8]) -> Option<()> {
 impl Memory for Picture {
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
         self.read_lines(at, buffer, |lines, start, to| copy_from(&lines.bytes, start, to))
+    }
+
+    fn expect(&self, places: &[(Address, usize)]) {
+        self.fetch_all(places);
     }
 
     /// The lines at hand, as what they lie in is not asked for.
@@ -260,10 +334,10 @@ mod tests {
         let data: Vec<u8> = (0..3000u32).map(|number| number as u8).collect();
         let picture = picture();
         let memory: &dyn Memory = &picture;
-        picture.retake(false).unwrap();
+        picture.retake(|_| true, false).unwrap();
         assert_eq!(memory.bytes(address(&data).add(100), 1500).unwrap(), data[100..1600]);
         assert!(!picture.is_whole());
-        picture.retake(true).unwrap();
+        picture.retake(|_| true, true).unwrap();
         assert_eq!(memory.bytes(address(&data).add(300), 1000).unwrap(), data[300..1300]);
         let twin = picture.twin();
         let twin: &dyn Memory = &twin;
@@ -272,9 +346,32 @@ mod tests {
         assert!(twin.u8(address(&data).add(2900)).is_err(), "it is not in the picture");
         assert!(!picture.is_whole());
         for _ in 0..=KEPT {
-            picture.retake(false).unwrap();
+            picture.retake(|_| true, false).unwrap();
         }
         assert_eq!(picture.ranges(), [], "nobody looked");
+    }
+
+    #[test]
+    fn what_belongs_to_threads_that_are_not_wanted_rests() {
+        let data = vec![7u8; 8 * LINE];
+        let picture = picture();
+        let memory: &dyn Memory = &picture;
+        let (one, other) = (Address(0x1000), Address(0x2000));
+        let line = |number: usize| address(&data).add((number * LINE) as u64);
+        let places = |numbers: &[usize]| numbers.iter().map(|&number| (line(number), 1)).collect::<Vec<_>>();
+        picture.retake(|_| true, false).unwrap();
+        picture.set_owner(one);
+        memory.expect(&places(&[1, 2, 3]));
+        assert_eq!(memory.u8(line(3)), Ok(7));
+        picture.set_owner(other);
+        assert_eq!((memory.u8(line(3)), memory.u8(line(5))), (Ok(7), Ok(7)));
+        let lines = || picture.ranges().iter().map(|range| range.size as usize / LINE).sum::<usize>();
+        picture.retake(|owner| owner == one, false).unwrap();
+        assert_eq!(lines(), 3, "1, 2 and what both looked at");
+        assert_eq!(memory.u8(line(5)), Ok(7));
+        assert!(!picture.is_whole());
+        picture.retake(|_| true, false).unwrap();
+        assert_eq!(lines(), 4);
     }
 
     #[test]
@@ -287,14 +384,14 @@ mod tests {
         {
             let mut lines = picture.lines.borrow_mut();
             for number in [0, 1, address(&data).0 / LINE as u64 + 1, u64::MAX / LINE as u64 / 3] {
-                lines.slots.push(Slot { number, used: 0, readable: true });
+                lines.push(number, Address::NULL);
             }
         }
-        picture.retake(true).unwrap();
+        picture.retake(|_| true, true).unwrap();
         assert_eq!(memory.u8(address(&data).add(LINE as u64)), Ok(7));
         assert!(picture.is_whole());
         assert_eq!(picture.ranges().iter().map(|range| range.size).sum::<u64>(), 4 * LINE as u64);
-        picture.retake(false).unwrap();
+        picture.retake(|_| true, false).unwrap();
         assert_eq!(picture.ranges().iter().map(|range| range.size).sum::<u64>(), LINE as u64);
     }
 }

@@ -19,6 +19,7 @@ use crate::report::SampledThreads;
 use crate::stack::{self, InterpreterState, KeptCodes, RawFrame, Stacks, ThreadState};
 use nix::errno::Errno;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 /// How often a look is taken when stacks change meanwhile, and when one cannot be read.
 const ATTEMPTS: usize = 10;
@@ -36,8 +37,10 @@ pub(super) struct Sampler {
     codes: Vec<KeptCodes>,
     /// The interpreters that were met last, by runtime.
     interpreters: Vec<Vec<Address>>,
-    /// The threads that were met last.
-    threads: Vec<u32>,
+    /// The threads that were met last: their native ids and thread states.
+    threads: Vec<(u32, Address)>,
+    /// How long threads took to stop since this was asked for.
+    waited: Duration,
 }
 
 /// What came of a look.
@@ -97,7 +100,13 @@ impl Sampler {
             gil: Picture::new(remote),
             tasks: Tasks::new(pid),
             threads: Vec::new(),
+            waited: Duration::ZERO,
         }
+    }
+
+    /// How long threads took to stop since this was asked for last: the time that they waited for a processor.
+    pub(super) fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     /// Looks at all threads, several times if need be; with `names`, also at what they are called.
@@ -136,6 +145,7 @@ impl Sampler {
                 }
             }
         }
+        self.waited += halt.waited;
         // Whether nobody can change the frames of an interpreter's threads.
         let stands_still = |runtime: &LocatedRuntime, runners: &[(Address, Option<u32>)]| {
             !runtime.layout.free_threaded
@@ -146,7 +156,16 @@ impl Sampler {
             && before.iter().all(|((runtime, _), runners)| {
                 self.runtimes.get(*runtime).is_some_and(|runtime| stands_still(runtime, runners))
             });
-        self.picture.retake(!all_stand_still)?;
+        let wanted: Option<HashSet<Address>> = match (self.options.threads, self.options.blocking) {
+            (SampledThreads::Running, _) => {
+                let runs = self.threads.iter().filter(|(tid, _)| running.get(tid) == Some(&true));
+                Some(runs.map(|(_, state)| *state).collect())
+            }
+            (SampledThreads::Gil, true) => Some(before.values().flatten().map(|(state, _)| *state).collect()),
+            (SampledThreads::Gil, false) | (SampledThreads::All, _) => None,
+        };
+        let is_wanted = |owner| wanted.as_ref().is_none_or(|wanted| wanted.contains(&owner));
+        self.picture.retake(is_wanted, !all_stand_still)?;
         let mut look = Look { met: Vec::new(), unreadable: false, names: None };
         let mut threads = Vec::new();
         let mut torn = false;
@@ -169,7 +188,7 @@ impl Sampler {
                     self.options.blocking && before.contains_key(&key) && stands_still(runtime, &runners);
                 for thread in &interpreter.threads {
                     let tid = runtime.tid(&inspector, thread);
-                    threads.extend(tid);
+                    threads.extend(tid.map(|tid| (tid, thread.address)));
                     let gil = runners.iter().any(|(state, _)| *state == thread.address);
                     if self.options.threads == SampledThreads::Gil && !gil {
                         continue;
@@ -180,6 +199,7 @@ impl Sampler {
                     if self.options.threads != SampledThreads::All && !runs {
                         continue;
                     }
+                    self.picture.set_owner(thread.address);
                     let (raw, problem) = stacks.frames_of(thread.address);
                     if !still && !stopped.contains(&thread.address) {
                         doubtful = true;
@@ -196,6 +216,7 @@ impl Sampler {
                         }),
                         Err(_) => look.unreadable = true,
                     }
+                    self.picture.set_owner(Address::NULL);
                 }
             }
             let (gaps, _) = inspector.take_gaps();
@@ -221,7 +242,8 @@ impl Sampler {
     fn who_runs(&mut self, runners: &Runners) -> HashMap<u32, bool> {
         let mut running = HashMap::new();
         let of_runners = runners.values().flatten().filter_map(|(_, tid)| *tid);
-        let others = self.threads.iter().copied().filter(|_| self.options.threads != SampledThreads::Gil);
+        let others = self.threads.iter().map(|(tid, _)| *tid);
+        let others = others.filter(|_| self.options.threads != SampledThreads::Gil);
         for tid in of_runners.chain(others) {
             running.entry(tid).or_insert_with(|| self.tasks.is_running(tid) == Some(true));
         }
@@ -229,7 +251,7 @@ impl Sampler {
     }
 
     fn find_interpreters(&mut self) -> Result<(), Failure> {
-        self.gil.retake(false)?;
+        self.gil.retake(|_| true, false)?;
         for (runtime, known) in self.runtimes.iter().zip(&mut self.interpreters) {
             let inspector = Inspector::new(&self.gil, &runtime.layout);
             let (states, _) = stack::interpreter_states(&inspector, &runtime.roots);
@@ -239,7 +261,7 @@ impl Sampler {
     }
 
     fn runners_now(&self) -> Result<Runners, Failure> {
-        self.gil.retake(false)?;
+        self.gil.retake(|_| true, false)?;
         let mut runners = Runners::new();
         for (number, (runtime, interpreters)) in self.runtimes.iter().zip(&self.interpreters).enumerate() {
             let inspector = Inspector::new(&self.gil, &runtime.layout);

@@ -13,6 +13,8 @@ pub(super) struct Schedule {
     period: Duration,
     /// The number of the period of the next sample.
     next: u32,
+    /// No sample is due before, on the monotonic clock.
+    not_before: Duration,
     /// Never 0.
     random: u64,
 }
@@ -34,7 +36,12 @@ impl Schedule {
     pub(super) fn new(rate: u32) -> Self {
         let start = now();
         let period = Duration::from_secs(1) / rate.max(1);
-        Schedule { start, period, next: 0, random: start.as_nanos() as u64 | 1 }
+        Schedule { start, period, next: 0, not_before: start, random: start.as_nanos() as u64 | 1 }
+    }
+
+    /// Leaves out the samples that are due within `time` from now, which count as missed.
+    pub(super) fn rest(&mut self, time: Duration) {
+        self.not_before = now() + time;
     }
 
     /// How long ago it began.
@@ -45,8 +52,8 @@ impl Schedule {
     /// Waits until the next sample is due.
     pub(super) fn wait(&mut self) -> Due {
         let mut missed = 0;
-        let current =
-            u32::try_from(self.elapsed().as_nanos() / self.period.as_nanos().max(1)).unwrap_or(u32::MAX);
+        let earliest = now().max(self.not_before).saturating_sub(self.start);
+        let current = u32::try_from(earliest.as_nanos() / self.period.as_nanos().max(1)).unwrap_or(u32::MAX);
         if current > self.next {
             missed = u64::from(current - self.next);
             self.next = current;
@@ -101,6 +108,16 @@ mod tests {
             assert!(schedule.elapsed() >= Duration::from_millis(taken + missed - 1));
         }
         assert!(missed >= 8, "{missed}");
+    }
+
+    #[test]
+    fn who_rests_misses_what_was_due() {
+        let mut schedule = Schedule::new(1000);
+        assert_eq!(schedule.wait(), Due::Now { missed: 0 });
+        schedule.rest(Duration::from_millis(20));
+        let Due::Now { missed } = schedule.wait() else { panic!("interrupted") };
+        assert!(missed >= 19, "{missed}");
+        assert!(schedule.elapsed() >= Duration::from_millis(19));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) struct KeptCodes {
 struct Kept {
     code: Rc<Code>,
     read: Vec<(Address, Box<[u8]>)>,
+    /// Where that lies, and how many bytes.
+    places: Vec<(Address, usize)>,
 }
 
 impl KeptCodes {
@@ -46,13 +48,16 @@ impl KeptCodes {
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(address, Kept { code: Rc::clone(&code), read: noting.joined() });
+        let read = noting.joined();
+        let places = read.iter().map(|(at, bytes)| (*at, bytes.len())).collect();
+        kept.insert(address, Kept { code: Rc::clone(&code), read, places });
         Ok(code)
     }
 }
 
 impl Kept {
     fn is_unchanged(&self, memory: &dyn Memory) -> bool {
+        memory.expect(&self.places);
         let mut now = Vec::new();
         self.read.iter().all(|(at, then)| {
             now.resize(then.len(), 0);
