@@ -113,6 +113,10 @@ impl Memory for Box<dyn Memory + '_> {
         self.as_ref().pass_over(at, buffer)
     }
 
+    fn expect(&self, places: &[(Address, usize)]) {
+        self.as_ref().expect(places);
+    }
+
     fn ranges(&self) -> Vec<Range> {
         self.as_ref().ranges()
     }
