@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use pycore_tests::compare::{compare, field, list};
 use pycore_tests::cores::{RecordedCore, corpus, recorded};
 use pycore_tests::debuggers::{Debugger, MARK, Target, debuggers};
-use pycore_tests::living::{Interpreter, interpreters};
+use pycore_tests::interpreters::{Interpreter, interpreters};
 use pycore_tests::program;
 use pycore_tests::truth::{Thread, Truth};
 use serde_json::Value as Json;

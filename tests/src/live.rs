@@ -46,8 +46,8 @@ impl Drop for Living {
 
 /// What `meta.json` beside a recorded core says of how the program was run.
 #[derive(Deserialize)]
-struct Meta {
-    command: Vec<String>,
+pub(crate) struct Meta {
+    pub(crate) command: Vec<String>,
 }
 
 /// Runs the program of a recorded core once more, with the same interpreter, and leaves it waiting. Returns it and where
@@ -64,15 +64,25 @@ pub fn start_again(core: &RecordedCore) -> Result<(Living, PathBuf), String> {
     let is_folder = |word: &&String| word.ends_with(&core.name);
     let folder = meta.command.iter().find(is_folder).cloned();
     let folder = PathBuf::from(moved(&folder.unwrap_or_else(|| recorded.to_string_lossy().into_owned())));
-    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let words = meta.command.iter().map(|word| if is_folder(&word) { moved(word) } else { word.clone() });
+    let words = words.collect::<Vec<_>>();
+    let tree = words.first().and_then(|program| Path::new(program).ancestors().nth(2));
+    start(&words, &folder, tree.filter(|_| core.name.contains("/stripped/")))
+}
+
+/// Runs a program of the fixtures by the command `words`, in `folder`, until it waits. `home` is where the files of its
+/// interpreter are, where that does not know. Returns it and where it wrote down the truth.
+///
+/// # Errors
+/// It does not come to where it waits.
+pub fn start(words: &[String], folder: &Path, home: Option<&Path>) -> Result<(Living, PathBuf), String> {
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let truth = folder.join("truth.json");
     let _ = fs::remove_file(&truth);
-    let arguments = meta.command.iter().map(|word| if is_folder(&word) { moved(word) } else { word.clone() });
-    let arguments = arguments.collect::<Vec<_>>();
-    let (program, rest) = arguments.split_first().ok_or("no command")?;
-    let script = arguments.iter().rfind(|word| word.ends_with(".py")).ok_or("no script")?;
+    let (program, rest) = words.split_first().ok_or("no command")?;
+    let script = words.iter().rfind(|word| word.ends_with(".py")).ok_or("no script")?;
     let mut command = Command::new(program);
-    command.args(rest).current_dir(&folder).env_clear();
+    command.args(rest).current_dir(folder).env_clear();
     for name in ["HOME", "PATH", "TMPDIR"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
@@ -85,9 +95,8 @@ pub fn start_again(core: &RecordedCore) -> Result<(Living, PathBuf), String> {
         ("PYCORE_FIXTURE_DEATH", "wait"),
     ]);
     command.env("PYTHONPATH", Path::new(script).parent().unwrap_or(Path::new(".")));
-    if core.name.contains("/stripped/") {
-        let tree = Path::new(program).ancestors().nth(2).ok_or("a stripped interpreter in no tree")?;
-        command.env("PYTHONHOME", tree).env("LD_LIBRARY_PATH", tree.join("lib"));
+    if let Some(home) = home {
+        command.env("PYTHONHOME", home).env("LD_LIBRARY_PATH", home.join("lib"));
     }
     let output = fs::File::create(folder.join("output.txt")).map_err(|error| error.to_string())?;
     command.stdout(output.try_clone().map_err(|error| error.to_string())?).stderr(output);

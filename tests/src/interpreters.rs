@@ -1,14 +1,10 @@
-//! Processes of the fixtures' programs that live, and know what is true of them.
+//! The interpreters that programs of the fixtures were recorded with, to run them once more.
 
 use crate::cores::fixtures;
+use crate::live::{self, Meta};
 use crate::truth::Truth;
-use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// An interpreter of this machine, as `scripts/record-fixtures` ran it.
 #[derive(Clone, Debug)]
@@ -25,11 +21,6 @@ pub struct Interpreter {
     programs: PathBuf,
     /// The folder for what the tests make, at a path that the tree has, too.
     work: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Meta {
-    command: Vec<String>,
 }
 
 /// The interpreters of this machine's own kind that cores were recorded with; stripped where there is such a copy.
@@ -80,50 +71,29 @@ impl Interpreter {
     ///
     /// # Errors
     /// It cannot be started, or does not come to wait.
-    pub fn start(&self, program: &str) -> Result<Living, String> {
+    pub fn start(&self, program: &str) -> Result<Parked, String> {
         let folder = self.work.join(format!("{}-{program}-{}", self.name, std::process::id()));
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut words = self.command.clone();
         if let Some(place) = self.folder {
             words[place] = folder.display().to_string();
         }
-        let truth = folder.join("truth.json");
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).arg(self.programs.join(format!("{program}.py"))).current_dir(&folder);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        for name in ["HOME", "PATH"] {
-            command.envs(std::env::var_os(name).map(|value| (name, value)));
-        }
-        command.envs([
-            ("LANG", "C.UTF-8"),
-            ("PYTHONDONTWRITEBYTECODE", "1"),
-            ("PYTHONHASHSEED", "0"),
-            ("PYTHONWARNINGS", "ignore"),
-            ("MALLOC_ARENA_MAX", "1"),
-            ("PYCORE_FIXTURE_DEATH", "wait"),
-        ]);
-        command.env("PYTHONPATH", &self.programs).env("PYCORE_TRUTH", &truth);
-        if let Some(home) = &self.home {
-            command.env("PYTHONHOME", home).env("LD_LIBRARY_PATH", home.join("lib"));
-        }
-        let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
-        let mut living = Living { child, folder };
-        living.wait_until_parked(&truth)?;
-        Ok(living)
+        words.push(self.programs.join(format!("{program}.py")).display().to_string());
+        let (process, _) = live::start(&words, &folder, self.home.as_deref())?;
+        Ok(Parked { process, folder })
     }
 }
 
 /// A process that waits, until this is dropped.
 #[derive(Debug)]
-pub struct Living {
-    child: Child,
+pub struct Parked {
+    process: live::Living,
     folder: PathBuf,
 }
 
-impl Living {
+impl Parked {
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid()
     }
 
     /// What it knows of itself.
@@ -141,35 +111,12 @@ impl Living {
 
     /// Whether it has not ended.
     pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Until the truth is there, and all threads have slept for a while.
-    fn wait_until_parked(&mut self, truth: &Path) -> Result<(), String> {
-        let started = Instant::now();
-        let mut alike = 0;
-        while alike < 5 {
-            if !self.is_alive() || started.elapsed() > LIMIT {
-                return Err(format!("process {} did not come to wait", self.pid()));
-            }
-            alike = if truth.exists() && self.sleeps() { alike + 1 } else { 0 };
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    }
-
-    fn sleeps(&self) -> bool {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
-        tasks
-            .map(|task| fs::read_to_string(task.path().join("stat")).unwrap_or_default())
-            .all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
+        self.process.is_alive()
     }
 }
 
-impl Drop for Living {
+impl Drop for Parked {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
