@@ -168,8 +168,8 @@ fn shares_are_those_that_the_program_measured() {
             }
             let sampling = &profile["sampling"];
             let (taken, missed) = (number(&sampling["taken"]), &sampling["missed"]);
-            assert!(number(&missed["unreadable"]) * 20 < taken, "{sampling}");
-            assert!(more.contains(&"--nonblocking") || number(&missed["torn"]) * 20 < taken, "{sampling}");
+            let not_read = number(&missed["torn"]) + number(&missed["unreadable"]);
+            assert!(more.contains(&"--nonblocking") || not_read * 10 < taken, "{sampling}");
             assert_eq!(sampling["ended"], "process-ended");
             let percents = |parts: [f64; 3]| parts.map(|part| part * 100.0 / parts.iter().sum::<f64>());
             let (found, truth) = (percents(counts.map(|count| count as f64)), percents(spent));
@@ -391,7 +391,7 @@ fn every_interpreter_at_hand_is_sampled() {
         eprintln!("{name}: {version}, {burning} of {taken} samples, {unreadable} not readable");
         if burning * 2 < taken
             || deep * 2 < taken
-            || unreadable * 5 > taken
+            || unreadable * 2 > taken
             || list(&profile["threads"]).len() < 8
         {
             problems.push(format!("{name}: {sampling}, {counts:?}"));

@@ -17,6 +17,7 @@ use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
 use crate::report::SampledThreads;
 use crate::stack::{self, InterpreterState, KeptCodes, RawFrame, Stacks, ThreadState};
+use log::debug;
 use nix::errno::Errno;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -220,13 +221,17 @@ impl Sampler {
                 }
             }
             let (gaps, _) = inspector.take_gaps();
-            look.unreadable |= !gaps.is_empty();
+            if let Some(gap) = gaps.first() {
+                debug!("not readable: {}: {}", gap.what, gap.why);
+                look.unreadable = true;
+            }
             if let Some(known) = self.interpreters.get_mut(number) {
                 *known = states.iter().map(|state| state.address).collect();
             }
         }
         self.threads = threads;
-        if doubtful && (torn || !self.picture.is_whole()) {
+        // What makes no sense may just have been about to change.
+        if doubtful && (torn || look.unreadable || !self.picture.is_whole()) {
             return Err(Failure::Torn);
         }
         if names {
