@@ -9,6 +9,7 @@ mod pause;
 mod permission;
 mod place;
 mod registers;
+mod remote;
 mod snapshot;
 mod threads;
 mod trace;
@@ -16,6 +17,7 @@ mod trace;
 pub use error::{LiveError, LiveProblem};
 pub use pages::PagedMemory;
 pub use pause::Pause;
+pub(crate) use remote::Remote;
 pub use snapshot::Snapshot;
 
 use crate::addr::{Address, Machine};

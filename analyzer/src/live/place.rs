@@ -1,7 +1,5 @@
 //! Where the kernel shows a process.
 
-use super::memory::pid;
-use nix::unistd::Pid;
 use std::path::PathBuf;
 
 /// A process in `/proc`.
@@ -23,10 +21,5 @@ impl Place {
     /// The folder of its threads.
     pub(super) fn tasks(self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/task", self.pid))
-    }
-
-    /// By which id its memory is read.
-    pub(super) fn memory_id(self) -> Pid {
-        pid(self.living)
     }
 }

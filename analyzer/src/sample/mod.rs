@@ -3,7 +3,6 @@
 mod halt;
 mod picture;
 mod recorder;
-mod remote;
 mod sampler;
 mod schedule;
 mod tasks;

@@ -1,11 +1,13 @@
 //! Memory of a running process, copied by as few system calls as can be.
 
-use super::remote::{Gone, Remote};
 use crate::addr::Address;
+use crate::live::Remote;
 use crate::memory::{Fault, FaultCause, Memory, Range};
+use nix::errno::Errno;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
 
 /// What is copied at once, in bytes: a frame, most of a thread state. Never more than a page.
 const LINE: usize = 256;
@@ -21,7 +23,7 @@ const MAX_FETCHED: u64 = 4096;
 /// the next one is taken, without what only belongs to threads that will not be looked at; what it is asked for beyond
 /// that, when it is asked.
 pub(super) struct Picture {
-    remote: Remote,
+    remote: Rc<Remote>,
     lines: RefCell<Lines>,
     /// The thread state of the thread that is being looked at.
     owner: Cell<Address>,
@@ -58,7 +60,7 @@ struct Slot {
 
 impl Picture {
     /// Of nothing yet.
-    pub(super) fn new(remote: Remote) -> Self {
+    pub(super) fn new(remote: Rc<Remote>) -> Self {
         Picture {
             remote,
             lines: RefCell::default(),
@@ -78,7 +80,7 @@ impl Picture {
     ///
     /// # Errors
     /// The process has ended.
-    pub(super) fn retake(&self, wanted: impl Fn(Address) -> bool, twin: bool) -> Result<(), Gone> {
+    pub(super) fn retake(&self, wanted: impl Fn(Address) -> bool, twin: bool) -> Result<(), Errno> {
         let lines = &mut *self.lines.borrow_mut();
         self.set_owner(Address::NULL);
         lines.missed = false;
@@ -128,7 +130,7 @@ impl Picture {
     }
 
     /// Fills `bytes` with all `pieces`; returns the slots that cannot be read.
-    fn copy(&self, pieces: &[(Address, usize)], bytes: &mut [u8]) -> Result<Vec<usize>, Gone> {
+    fn copy(&self, pieces: &[(Address, usize)], bytes: &mut [u8]) -> Result<Vec<usize>, Errno> {
         let mut unreadable = Vec::new();
         let mut done = self.remote.gather(pieces, bytes)?;
         while done < bytes.len() {
@@ -322,7 +324,7 @@ mod tests {
 
     /// Of this process itself.
     fn picture() -> Picture {
-        Picture::new(Remote::new(std::process::id()))
+        Picture::new(Rc::new(Remote::new(std::process::id())))
     }
 
     fn address(bytes: &[u8]) -> Address {

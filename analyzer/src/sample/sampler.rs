@@ -9,10 +9,10 @@
 use super::halt::Halt;
 use super::picture::Picture;
 use super::recorder::{Frames, Met, ThreadKey};
-use super::remote::{Gone, Remote};
 use super::tasks::Tasks;
 use super::{LocatedRuntime, SampleOptions};
 use crate::addr::Address;
+use crate::live::Remote;
 use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
 use crate::report::SampledThreads;
@@ -20,6 +20,7 @@ use crate::stack::{self, InterpreterState, KeptCodes, RawFrame, Stacks, ThreadSt
 use log::debug;
 use nix::errno::Errno;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How often a look is taken when stacks change meanwhile, and when one cannot be read.
@@ -74,12 +75,6 @@ pub(super) enum Failure {
     Unreadable(Unreadable),
 }
 
-impl From<Gone> for Failure {
-    fn from(_: Gone) -> Self {
-        Failure::Gone
-    }
-}
-
 impl From<Unreadable> for Failure {
     fn from(error: Unreadable) -> Self {
         Failure::Unreadable(error)
@@ -91,13 +86,13 @@ type Runners = BTreeMap<(usize, Address), Vec<(Address, Option<u32>)>>;
 
 impl Sampler {
     pub(super) fn new(pid: u32, runtimes: Vec<LocatedRuntime>, options: SampleOptions) -> Self {
-        let remote = Remote::new(pid);
+        let remote = Rc::new(Remote::new(pid));
         Sampler {
             codes: runtimes.iter().map(|_| KeptCodes::default()).collect(),
             interpreters: runtimes.iter().map(|_| Vec::new()).collect(),
             runtimes,
             options,
-            picture: Picture::new(remote.clone()),
+            picture: Picture::new(Rc::clone(&remote)),
             gil: Picture::new(remote),
             tasks: Tasks::new(pid),
             threads: Vec::new(),
@@ -166,7 +161,7 @@ impl Sampler {
             (SampledThreads::Gil, false) | (SampledThreads::All, _) => None,
         };
         let is_wanted = |owner| wanted.as_ref().is_none_or(|wanted| wanted.contains(&owner));
-        self.picture.retake(is_wanted, !all_stand_still)?;
+        self.picture.retake(is_wanted, !all_stand_still).map_err(|_| Failure::Gone)?;
         let mut look = Look { met: Vec::new(), unreadable: false, names: None };
         let mut threads = Vec::new();
         let mut torn = false;
@@ -256,7 +251,7 @@ impl Sampler {
     }
 
     fn find_interpreters(&mut self) -> Result<(), Failure> {
-        self.gil.retake(|_| true, false)?;
+        self.gil.retake(|_| true, false).map_err(|_| Failure::Gone)?;
         for (runtime, known) in self.runtimes.iter().zip(&mut self.interpreters) {
             let inspector = Inspector::new(&self.gil, &runtime.layout);
             let (states, _) = stack::interpreter_states(&inspector, &runtime.roots);
@@ -266,7 +261,7 @@ impl Sampler {
     }
 
     fn runners_now(&self) -> Result<Runners, Failure> {
-        self.gil.retake(|_| true, false)?;
+        self.gil.retake(|_| true, false).map_err(|_| Failure::Gone)?;
         let mut runners = Runners::new();
         for (number, (runtime, interpreters)) in self.runtimes.iter().zip(&self.interpreters).enumerate() {
             let inspector = Inspector::new(&self.gil, &runtime.layout);
