@@ -47,12 +47,13 @@ fn main() -> ExitCode {
             trials.push(Trial::test(name, move || on_core(&debugger, &core)));
         }
         type Test = fn(&Debugger) -> Result<(), Failed>;
-        let others: [(&str, Test); 5] = [
+        let others: [(&str, Test); 6] = [
             ("without_a_process", without_a_process),
             ("without_python", without_python),
             ("interrupted", interrupted),
             ("exec_refused", exec_refused),
             ("exec_in_malloc", exec_in_malloc),
+            ("exec_in_a_busy_thread", exec_in_a_busy_thread),
         ];
         for (name, test) in others {
             let debugger = debugger.clone();
@@ -94,10 +95,7 @@ fn live(debugger: &Debugger, python: &Interpreter, program: &str) -> Result<(), 
     let local = some_local(&truth);
     let report = living.folder().join("report.json");
     let (write, print) = (format!("py-report {} {WHOLE}", report.display()), format!("py-print {local}"));
-    let allow = match debugger {
-        Debugger::Gdb(_) => "set pycore allow-exec on",
-        Debugger::Lldb(_) => "py-set allow-exec on",
-    };
+    let allow = allow_exec(debugger);
     let commands = [
         &write,
         "py-bt-all",
@@ -502,10 +500,7 @@ fn interrupt(debugger: &Debugger, pid: u32) -> Result<(), Failed> {
 /// Where code cannot be run, a core does not try.
 fn exec_refused(debugger: &Debugger) -> Result<(), Failed> {
     let Some(core) = recorded().into_iter().find(|core| is_wanted(core, false)) else { return Ok(()) };
-    let allow = match debugger {
-        Debugger::Gdb(_) => "set pycore allow-exec on",
-        Debugger::Lldb(_) => "py-set allow-exec on",
-    };
+    let allow = allow_exec(debugger);
     let said = debugger.run(Target::Core(&core.core, None), &["py-exec 1", allow, "py-exec 1"])?;
     expect(&said[0], "it has to be allowed first")?;
     expect(&said[2], "A core cannot run code")
@@ -515,11 +510,9 @@ fn exec_refused(debugger: &Debugger) -> Result<(), Failed> {
 fn exec_in_malloc(debugger: &Debugger) -> Result<(), Failed> {
     let mut process = ready("print('ready', flush=True)\nwhile True: bytearray(100000)")?;
     let commands: &[&str] = match debugger {
-        Debugger::Gdb(_) => {
-            &["set pycore allow-exec on", "break malloc", "continue", "py-exec --now 1", "delete"]
-        }
+        Debugger::Gdb(_) => &[allow_exec(debugger), "break malloc", "continue", "py-exec --now 1", "delete"],
         Debugger::Lldb(_) => &[
-            "py-set allow-exec on",
+            allow_exec(debugger),
             "breakpoint set --name malloc --shlib libc.so.6",
             "process continue",
             "py-exec --now 1",
@@ -534,4 +527,29 @@ fn exec_in_malloc(debugger: &Debugger) -> Result<(), Failed> {
     expect(&said[3], "Refused: ")?;
     expect(&said[3], "malloc")?;
     if is_alive { Ok(()) } else { Err("the process did not survive".into()) }
+}
+
+/// From 3.14 on a thread that executes Python is handed the code (PEP 768).
+fn exec_in_a_busy_thread(debugger: &Debugger) -> Result<(), Failed> {
+    let takes_code = |name: &str| ["3.14", "3.15"].iter().any(|version| name.starts_with(version));
+    let pythons = interpreters().into_iter().filter(|python| takes_code(&python.name));
+    for python in pythons {
+        let mut process = python.run("print('ready', flush=True)\nn = 1\nwhile True: n = -n")?;
+        let commands = [allow_exec(debugger), "py-exec 6 * 7 * n * n", "py-exec 1/0", "py-bt"];
+        let said = debugger.run(Target::Process(process.pid()), &commands)?;
+        expect(&said[1], "42\n")?;
+        expect(&said[2], "ZeroDivisionError")?;
+        expect(&said[3], "in <module>")?;
+        if !process.is_alive() {
+            return Err(format!("{} did not survive", python.name).into());
+        }
+    }
+    Ok(())
+}
+
+fn allow_exec(debugger: &Debugger) -> &'static str {
+    match debugger {
+        Debugger::Gdb(_) => "set pycore allow-exec on",
+        Debugger::Lldb(_) => "py-set allow-exec on",
+    }
 }

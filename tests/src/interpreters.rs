@@ -4,7 +4,9 @@ use crate::cores::fixtures;
 use crate::live::{self, Meta};
 use crate::truth::Truth;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// An interpreter of this machine, as `scripts/record-fixtures` ran it.
 #[derive(Clone, Debug)]
@@ -73,13 +75,34 @@ impl Interpreter {
     /// It cannot be started, or does not come to wait.
     pub fn start(&self, program: &str) -> Result<Parked, String> {
         let folder = self.work.join(format!("{}-{program}-{}", self.name, std::process::id()));
+        let mut words = self.words(&folder);
+        words.push(self.programs.join(format!("{program}.py")).display().to_string());
+        let (process, _) = live::start(&words, &folder, self.home.as_deref())?;
+        Ok(Parked { process, folder })
+    }
+
+    /// Runs code until it has printed its first line.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run(&self, code: &str) -> Result<live::Living, String> {
+        let mut words = self.words(&self.work);
+        words.extend(["-c".to_owned(), code.to_owned()]);
+        fs::create_dir_all(&self.work).map_err(|error| error.to_string())?;
+        let mut command = live::command(&words, &self.work, self.home.as_deref())?;
+        let mut process = live::Living::start(command.stdout(Stdio::piped()));
+        let output = process.stdout().ok_or("no output")?;
+        BufReader::new(output).read_line(&mut String::new()).map_err(|error| error.to_string())?;
+        Ok(process)
+    }
+
+    /// The command that runs it in `folder`.
+    fn words(&self, folder: &Path) -> Vec<String> {
         let mut words = self.command.clone();
         if let Some(place) = self.folder {
             words[place] = folder.display().to_string();
         }
-        words.push(self.programs.join(format!("{program}.py")).display().to_string());
-        let (process, _) = live::start(&words, &folder, self.home.as_deref())?;
-        Ok(Parked { process, folder })
+        words
     }
 }
 

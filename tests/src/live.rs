@@ -79,8 +79,24 @@ pub fn start(words: &[String], folder: &Path, home: Option<&Path>) -> Result<(Li
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let truth = folder.join("truth.json");
     let _ = fs::remove_file(&truth);
-    let (program, rest) = words.split_first().ok_or("no command")?;
     let script = words.iter().rfind(|word| word.ends_with(".py")).ok_or("no script")?;
+    let mut command = command(words, folder, home)?;
+    command.env("PYTHONPATH", Path::new(script).parent().unwrap_or(Path::new(".")));
+    let output = fs::File::create(folder.join("output.txt")).map_err(|error| error.to_string())?;
+    command.stdout(output.try_clone().map_err(|error| error.to_string())?).stderr(output);
+    let mut process = Living::start(&mut command);
+    wait_until_parked(&mut process, &truth).map_err(|why| {
+        format!("{why}\n{}", fs::read_to_string(folder.join("output.txt")).unwrap_or_default())
+    })?;
+    Ok((process, truth))
+}
+
+/// A command in `folder`, with nothing of this environment that programs show.
+///
+/// # Errors
+/// It is empty.
+pub(crate) fn command(words: &[String], folder: &Path, home: Option<&Path>) -> Result<Command, String> {
+    let (program, rest) = words.split_first().ok_or("no command")?;
     let mut command = Command::new(program);
     command.args(rest).current_dir(folder).env_clear();
     for name in ["HOME", "PATH", "TMPDIR"] {
@@ -94,17 +110,10 @@ pub fn start(words: &[String], folder: &Path, home: Option<&Path>) -> Result<(Li
         ("PYCORE_TRUTH", "truth.json"),
         ("PYCORE_FIXTURE_DEATH", "wait"),
     ]);
-    command.env("PYTHONPATH", Path::new(script).parent().unwrap_or(Path::new(".")));
     if let Some(home) = home {
         command.env("PYTHONHOME", home).env("LD_LIBRARY_PATH", home.join("lib"));
     }
-    let output = fs::File::create(folder.join("output.txt")).map_err(|error| error.to_string())?;
-    command.stdout(output.try_clone().map_err(|error| error.to_string())?).stderr(output);
-    let mut process = Living::start(&mut command);
-    wait_until_parked(&mut process, &truth).map_err(|why| {
-        format!("{why}\n{}", fs::read_to_string(folder.join("output.txt")).unwrap_or_default())
-    })?;
-    Ok((process, truth))
+    Ok(command)
 }
 
 /// Until the truth is written and all threads sleep.
