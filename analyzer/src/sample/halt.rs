@@ -42,6 +42,8 @@ impl Halt {
                     }
                 }
                 Err(Errno::ESRCH) => {}
+                // So the kernel refuses who ends just now, too.
+                Err(Errno::EPERM) if has_ended(tid) => {}
                 Err(error) => refused = Some(error),
             }
         }
@@ -49,6 +51,12 @@ impl Halt {
         self.waited += began.elapsed();
         refused.map_or(Ok(()), Err)
     }
+}
+
+/// Whether a thread has ended, and is a zombie at most.
+fn has_ended(tid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 /// Waits until a thread has stopped; `None` if it has ended instead.

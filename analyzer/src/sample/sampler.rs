@@ -26,6 +26,8 @@ use std::time::Duration;
 /// How often a look is taken when stacks change meanwhile, and when one cannot be read.
 const ATTEMPTS: usize = 10;
 const ATTEMPTS_TO_READ: usize = 3;
+/// How many threads are stopped in one look because they took the lock of one that was.
+const MAX_SUCCESSORS: usize = 16;
 
 /// Looks at the threads of a process.
 pub(super) struct Sampler {
@@ -108,8 +110,8 @@ impl Sampler {
     /// Looks at all threads, several times if need be; with `names`, also at what they are called.
     pub(super) fn look(&mut self, frames: &mut Frames, names: bool) -> Result<Look, Failure> {
         let mut unreadable = 0;
-        for _ in 1..ATTEMPTS {
-            let look = self.attempt(frames, names);
+        for number in 1..ATTEMPTS {
+            let look = self.attempt(frames, names, number > 1);
             match &look {
                 Ok(Look { unreadable: false, .. }) | Err(Failure::Gone | Failure::Refused(_)) => return look,
                 Err(Failure::Torn) => {}
@@ -121,24 +123,28 @@ impl Sampler {
                 }
             }
         }
-        self.attempt(frames, names)
+        self.attempt(frames, names, true)
     }
 
-    fn attempt(&mut self, frames: &mut Frames, names: bool) -> Result<Look, Failure> {
+    /// Looks once. `again` is for when the holder of the lock changed while it was stopped.
+    fn attempt(&mut self, frames: &mut Frames, names: bool, again: bool) -> Result<Look, Failure> {
         if self.interpreters.iter().all(Vec::is_empty) {
             self.find_interpreters()?;
         }
-        let before = if self.options.blocking { self.runners_now()? } else { Runners::new() };
+        let mut before = if self.options.blocking { self.runners_now()? } else { Runners::new() };
         let mut running = self.who_runs(&before);
         let mut halt = Halt::default();
         let mut stopped = HashSet::new();
         if self.options.blocking {
-            for &(state, tid) in before.values().flatten() {
-                if let Some(tid) = tid.filter(|tid| running.get(tid) == Some(&true)) {
-                    stopped.insert(state);
-                    let here = self.tasks.id_here(tid);
-                    halt.stop(here).map_err(Failure::Refused)?;
+            self.stop_runners(&before, &running, &mut halt, &mut stopped)?;
+            // Who took the lock meanwhile is stopped as well, beside those that had it.
+            for _ in 0..if again { MAX_SUCCESSORS } else { 0 } {
+                if !self.runners_changed(&before)? {
+                    break;
                 }
+                before = self.runners_now()?;
+                let running_now = self.who_runs(&before);
+                self.stop_runners(&before, &running_now, &mut halt, &mut stopped)?;
             }
         }
         self.waited += halt.waited;
@@ -236,6 +242,25 @@ impl Sampler {
             return Err(Failure::Torn);
         }
         Ok(look)
+    }
+
+    /// Stops those of `runners` that run and do not stand already.
+    fn stop_runners(
+        &mut self,
+        runners: &Runners,
+        running: &HashMap<u32, bool>,
+        halt: &mut Halt,
+        stopped: &mut HashSet<Address>,
+    ) -> Result<(), Failure> {
+        for &(state, tid) in runners.values().flatten() {
+            if let Some(tid) = tid.filter(|tid| running.get(tid) == Some(&true))
+                && stopped.insert(state)
+            {
+                let here = self.tasks.id_here(tid);
+                halt.stop(here).map_err(Failure::Refused)?;
+            }
+        }
+        Ok(())
     }
 
     /// Which of the threads run that were met last, or that may run Python code: asked before any is stopped.
