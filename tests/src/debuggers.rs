@@ -108,6 +108,10 @@ impl Debugger {
                     }
                     Target::Nothing => "version".to_owned(),
                 });
+                // Attaching, lldb selects the thread that happened to take the signal.
+                if matches!(target, Target::Process(_)) {
+                    lines.push("thread select 1".to_owned());
+                }
                 for one in commands {
                     lines.push(format!("script print({MARK:?})"));
                     lines.push((*one).to_owned());
