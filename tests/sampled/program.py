@@ -78,12 +78,15 @@ def shared(seconds, path, threads):
     def deep(depth):
         if depth:
             return deep(depth - 1)
+        own = dict.fromkeys(spent, 0.0)
         for _ in until(seconds):
             for function, units in ((fifty, 5), (thirty, 3), (twenty, 2)):
                 before = thread_time()
                 function(units)
-                with lock:
-                    spent[function.__name__] += thread_time() - before
+                own[function.__name__] += thread_time() - before
+        with lock:
+            for name in own:
+                spent[name] += own[name]
 
     started = [threading.Thread(target=deep, args=(10,)) for _ in range(int(threads))]
     for thread in started:
