@@ -14,6 +14,8 @@ fn the_schemas_checked_in_are_up_to_date() {
     let checked_in = [
         ("report", include_str!("../schema/report.schema.json")),
         ("profile", include_str!("../schema/profile.schema.json")),
+        ("triage", include_str!("../schema/triage.schema.json")),
+        ("entry", include_str!("../schema/entry.schema.json")),
     ];
     for (document, checked_in) in checked_in {
         assert!(

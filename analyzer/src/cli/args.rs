@@ -476,6 +476,10 @@ pub(super) enum SchemaOf {
     Report,
     /// Of `pycore sample`
     Profile,
+    /// Of `pycore triage --format json`
+    Triage,
+    /// Of each line of `pycore triage --format ndjson`
+    Entry,
 }
 
 /// Print a completion script for a shell

@@ -7,6 +7,7 @@ mod info;
 mod process;
 mod profile;
 mod tasks;
+mod triage;
 
 pub use answers::{
     Backtrace, Completions, ExecState, ExecThread, FrameAnswer, Gil, GilThread, Gils, InterpreterList,
@@ -23,6 +24,11 @@ pub use profile::{
     Sampling,
 };
 pub use tasks::{Generator, GeneratorKind, GeneratorState, Greenlet, GreenletState, Task, TaskState};
+pub use triage::{
+    Counted, Crash, CrashException, CrashFrame, CrashLocal, Difference, ENTRY_SCHEMA, Entry, ExceptionRole,
+    FailedDump, Failure, FailureKind, Fingerprint, FingerprintPart, Group, GroupStatus, Member, Outcome,
+    PartKind, RuleVerdict, Severity, TRIAGE_SCHEMA, Totals, Triage,
+};
 
 use crate::addr::Address;
 use schemars::JsonSchema;
