@@ -7,7 +7,7 @@ pub use live::analyze_pid;
 use crate::addr::Address;
 use crate::diagnosis;
 use crate::dump::{self, Dump, FileSearch, ModuleFile, OpenError, Packer, Progress, Written};
-use crate::layout::{Abi, LayoutRegistry, TableError};
+use crate::layout::TableError;
 use crate::live::LiveError;
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
@@ -63,7 +63,7 @@ pub enum AnalyzeError {
 /// When the dump or the user's layout table cannot be opened. A dump without an interpreter is a report without one.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
-    let registry = registry(options, &dump)?;
+    let registry = runtime::tables_for(&dump, options.layout.as_deref())?;
     let memory = dump.memory();
     let located = runtime::locate(&dump, &memory, &registry);
     Ok(report(&dump, &memory, &located, options))
@@ -112,23 +112,6 @@ pub fn report(
     }
     report.diagnosis = diagnosis::diagnose(&report, problem);
     report
-}
-
-/// The tables for the machine and the data model of an inferior, the user's own first, whatever they are for.
-///
-/// # Errors
-/// When the user's table cannot be used.
-pub fn registry(options: &AnalyzeOptions, inferior: &dyn Inferior) -> Result<LayoutRegistry, TableError> {
-    let mut registry = LayoutRegistry::new();
-    let abi = match inferior.process().os {
-        OperatingSystem::Windows => Abi::Llp64,
-        OperatingSystem::Linux | OperatingSystem::MacOs => Abi::Lp64,
-    };
-    registry.keep_for(inferior.process().machine, abi);
-    if let Some(path) = &options.layout {
-        registry.add_file(path)?;
-    }
-    Ok(registry)
 }
 
 fn process_of(process: &ProcessInfo) -> report::Process {
@@ -306,7 +289,7 @@ impl Smaller {
 /// As [`analyze`].
 pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
-    let registry = registry(options, &dump)?;
+    let registry = runtime::tables_for(&dump, options.layout.as_deref())?;
     let (pages, walked, touched, hidden) = {
         let memory = dump.memory();
         let pass = |recording: &RecordingMemory<'_>, tasks: bool, limits: Limits| {
@@ -362,7 +345,7 @@ pub fn shrink(path: &Path, options: &AnalyzeOptions) -> Result<Smaller, AnalyzeE
 /// As [`analyze`].
 pub fn info(path: &Path, options: &AnalyzeOptions) -> Result<Info, AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
-    let registry = registry(options, &dump)?;
+    let registry = runtime::tables_for(&dump, options.layout.as_deref())?;
     let memory = dump.memory();
     let process = dump.process();
     let mut warnings = process.warnings.clone();

@@ -1,6 +1,6 @@
 //! From a live process to a report, with the process stopped for as short as can be.
 
-use super::{AnalyzeError, AnalyzeOptions, registry, report};
+use super::{AnalyzeError, AnalyzeOptions, report};
 use crate::addr::Address;
 use crate::layout::LayoutRegistry;
 use crate::live::{LiveProcess, Snapshot};
@@ -25,7 +25,7 @@ const MAX_PAGES: usize = 1 << 18;
 /// interpreter is a report without one.
 pub fn analyze_pid(pid: u32, nonblocking: bool, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
     let mut process = LiveProcess::open(pid)?;
-    let registry = registry(options, &process)?;
+    let registry = runtime::tables_for(&process, options.layout.as_deref())?;
     let subject = Subject { registry, options };
     let (located, mut pages) = {
         let memory = process.paged_memory();

@@ -14,7 +14,7 @@ pub use locate::Candidate;
 pub use version::HexVersion;
 
 use crate::addr::Address;
-use crate::layout::{DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry};
+use crate::layout::{Abi, DebugOffsets, DebugOffsetsError, Layout, LayoutRegistry, TableError};
 use crate::memory::{Fault, Memory};
 use crate::object::{Inspector, Unreadable};
 use crate::process::{Inferior, NativeThreads, OperatingSystem, ProcessInfo};
@@ -22,6 +22,7 @@ use crate::report::Evidence;
 use crate::stack::{self, Roots};
 use log::{debug, info};
 use std::collections::HashSet;
+use std::path::Path;
 
 /// An interpreter that was found and whose layout is known.
 pub struct Runtime {
@@ -81,6 +82,23 @@ impl NotFound {
             "_PyRuntime was not used ({place}), which says that this is {version}: no layout fits, as {why}"
         ))
     }
+}
+
+/// The tables for the machine and the data model of `inferior`; first the one in the file `own`, whatever it is for.
+///
+/// # Errors
+/// When that one cannot be used.
+pub fn tables_for(inferior: &dyn Inferior, own: Option<&Path>) -> Result<LayoutRegistry, TableError> {
+    let abi = match inferior.process().os {
+        OperatingSystem::Windows => Abi::Llp64,
+        OperatingSystem::Linux | OperatingSystem::MacOs => Abi::Lp64,
+    };
+    let mut registry = LayoutRegistry::new();
+    registry.keep_for(inferior.process().machine, abi);
+    if let Some(path) = own {
+        registry.add_file(path)?;
+    }
+    Ok(registry)
 }
 
 /// Finds the live runtimes of `inferior`, the most trusted way first. What needs more reading is tried only where the

@@ -9,7 +9,7 @@ mod tasks;
 
 use crate::addr::Address;
 use crate::diagnosis;
-use crate::layout::{Abi, Layout, LayoutRegistry, TableError};
+use crate::layout::{Layout, LayoutRegistry, TableError};
 use crate::live::{LiveError, LiveProcess};
 use crate::memory::Memory;
 use crate::process::{Inferior, NativeThreads, ProcessInfo};
@@ -329,11 +329,7 @@ impl Found {
 
 fn find(pid: u32, options: &SampleOptions) -> Result<Found, SampleError> {
     let process = LiveProcess::open(pid)?;
-    let mut registry = LayoutRegistry::new();
-    registry.keep_for(process.process().machine, Abi::Lp64);
-    if let Some(path) = &options.layout {
-        registry.add_file(path)?;
-    }
+    let registry = runtime::tables_for(&process, options.layout.as_deref())?;
     if options.blocking {
         let pause = process.pause()?;
         read(pid, &pause, &pause.paged_memory(), &registry)

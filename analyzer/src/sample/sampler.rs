@@ -2,7 +2,7 @@
 //!
 //! Not all threads have to be stopped for it: who does not hold the global interpreter lock changes nobody's frames. So
 //! the thread that holds it is stopped, if it runs, and it is made sure of that it held it from before the look to after
-//! it. Where nobody holds it, somebody who sleeps, or there is none (free-threaded builds: those that are attached are
+//! it. Who took the lock of one that was stopped is stopped as well, and the look begins again. Where nobody holds it, somebody who sleeps, or there is none (free-threaded builds: those that are attached are
 //! stopped), frames could change meanwhile; then, and with `nonblocking` always, two pictures are taken, one right behind
 //! the other, and must show the same frames.
 

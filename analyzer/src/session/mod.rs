@@ -17,7 +17,7 @@ mod values;
 mod whole;
 
 use crate::addr::Address;
-use crate::analysis::{self, AnalyzeError, AnalyzeOptions};
+use crate::analysis::{self, AnalyzeError};
 use crate::diagnosis;
 use crate::layout::{LayoutRegistry, TableError};
 use crate::live::{LiveError, LiveProcess};
@@ -228,8 +228,8 @@ struct Finder {
 
 impl Finder {
     fn new(inferior: &dyn Inferior, options: &SessionOptions) -> Result<Self, TableError> {
-        let options = AnalyzeOptions { layout: options.layout.clone(), ..whole::no_options() };
-        Ok(Finder { registry: analysis::registry(&options, inferior)?, located: None, modules: Vec::new() })
+        let registry = runtime::tables_for(inferior, options.layout.as_deref())?;
+        Ok(Finder { registry, located: None, modules: Vec::new() })
     }
 
     /// The interpreters; those that are known, where they still are if `is_stale`.

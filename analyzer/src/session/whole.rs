@@ -4,22 +4,8 @@ use super::request::{Format, Request};
 use super::{Answer, SessionOptions};
 use crate::analysis::AnalyzeOptions;
 use crate::dump::FileSearch;
-use crate::object::Limits;
 use crate::render::{self, TextOptions};
 use crate::report::Report;
-
-/// Options to analyze nothing much with.
-pub(super) fn no_options() -> AnalyzeOptions {
-    AnalyzeOptions {
-        files: FileSearch::default(),
-        layout: None,
-        locals: false,
-        tasks: false,
-        limits: Limits { depth: 0, max_items: 0, max_string: 0 },
-        redact: false,
-        source_root: Vec::new(),
-    }
-}
 
 /// How the report is asked for.
 pub(super) fn options(request: &Request, options: &SessionOptions) -> AnalyzeOptions {
@@ -32,7 +18,7 @@ pub(super) fn options(request: &Request, options: &SessionOptions) -> AnalyzeOpt
         limits: request.limits(),
         redact: request.redact,
         source_root: source_root.clone(),
-        ..no_options()
+        files: FileSearch::default(),
     }
 }
 
