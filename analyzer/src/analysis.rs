@@ -62,11 +62,18 @@ pub enum AnalyzeError {
 /// # Errors
 /// When the dump or the user's layout table cannot be opened. A dump without an interpreter is a report without one.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
-    let dump = Dump::open(path, options.files.clone())?;
-    let registry = runtime::tables_for(&dump, options.layout.as_deref())?;
+    analyze_dump(&Dump::open(path, options.files.clone())?, options)
+}
+
+/// Reads a dump that is open.
+///
+/// # Errors
+/// When the user's layout table cannot be opened.
+pub fn analyze_dump(dump: &Dump, options: &AnalyzeOptions) -> Result<Report, AnalyzeError> {
+    let registry = runtime::tables_for(dump, options.layout.as_deref())?;
     let memory = dump.memory();
-    let located = runtime::locate(&dump, &memory, &registry);
-    Ok(report(&dump, &memory, &located, options))
+    let located = runtime::locate(dump, &memory, &registry);
+    Ok(report(dump, &memory, &located, options))
 }
 
 /// Reads an inferior in which the interpreters were `located`, through `memory`.

@@ -6,6 +6,7 @@
 
 pub mod addr;
 pub mod analysis;
+pub mod batch;
 pub mod cli;
 mod diagnosis;
 pub mod dump;
@@ -22,3 +23,4 @@ pub mod sample;
 pub mod session;
 mod source;
 pub mod stack;
+pub mod triage;

@@ -87,6 +87,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["cli"]),
     ("flate2", &["dump"]),
     ("gimli", &["layout"]),
+    ("glob", &["batch"]),
+    ("indicatif", &["cli"]),
     ("inferno", &["render"]),
     ("lz4_flex", &["dump"]),
     ("lzma_rust2", &["dump"]),
@@ -96,9 +98,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
     ("procfs", &["live"]),
+    ("rayon", &["batch"]),
     ("regex", &["redact"]),
     ("regex_syntax", &["object"]),
-    ("rustix", &["dump"]),
+    ("rustix", &["batch", "dump"]),
     ("schemars", &["addr", "cli", "report", "triage"]),
     ("scroll", &["dump"]),
     ("serde_json", &["batch", "layout", "render", "session", "store", "triage"]),
@@ -106,6 +109,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("signal_hook", &["cli", "dump"]),
     ("syscalls", &["live"]),
     ("tempfile", &["dump"]),
+    ("walkdir", &["batch"]),
     ("zstd", &["dump"]),
 ];
 

@@ -2,6 +2,7 @@
 
 use super::layout::LayoutArgs;
 use super::plugin::PluginArgs;
+use super::triage::TriageArgs;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ Examples:
   pycore dump 4711                         where a live process is
   pycore analyze --pid 4711                the same in full
   zstdcat core.zst | pycore analyze -      from a pipe
+  pycore triage /cores                     many dumps, sorted by what they died of
 
 `pycore COMMAND --help` says more.";
 
@@ -147,6 +149,7 @@ pub(super) enum Command {
     Info(InfoArgs),
     Shrink(ShrinkArgs),
     Sample(SampleArgs),
+    Triage(Box<TriageArgs>),
     Layout(LayoutArgs),
     Plugin(PluginArgs),
     Schema(SchemaArgs),
@@ -355,7 +358,7 @@ pub(super) enum ProfileFormat {
 }
 
 /// A time in seconds, such as `0.5`.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|&seconds: &f64| seconds > 0.0);
     let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.ok_or_else(|| "expected a number of seconds, like 10 or 0.5".to_owned())
@@ -391,7 +394,7 @@ pub(super) struct InputArgs {
 }
 
 /// A size in bytes, which may end with a unit of 1024: `10G`.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let shift = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
         "" => 0,

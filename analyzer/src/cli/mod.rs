@@ -17,6 +17,7 @@ mod sample;
 mod schema;
 mod shrink;
 mod stderr;
+mod triage;
 
 use args::{Arguments, Command};
 use clap::Parser as _;
@@ -48,6 +49,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Layout(args) => layout::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Sample(args) => sample::run(args),
+        Command::Triage(args) => triage::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

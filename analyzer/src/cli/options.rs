@@ -65,6 +65,14 @@ pub(super) fn shrink(args: &ShrinkArgs) -> Result<AnalyzeOptions> {
     })
 }
 
+/// What `triage` was asked for: reports of which entries are made, of each dump.
+///
+/// # Errors
+/// When a path is not what its option needs.
+pub(super) fn triage(args: &InputArgs, redact: bool) -> Result<AnalyzeOptions> {
+    Ok(AnalyzeOptions { redact, ..input(args, None, None)? })
+}
+
 /// What every command that reads a core is asked: a report without values.
 fn input(input: &InputArgs, dump: Option<&Path>, output: Option<&Path>) -> Result<AnalyzeOptions> {
     file("--exe", input.exe.as_deref())?;

@@ -10,6 +10,7 @@ mod module_file;
 mod origin;
 mod pack;
 mod pages;
+mod probe;
 mod segment;
 #[cfg(test)]
 mod synthetic;
@@ -20,6 +21,7 @@ mod unpack;
 pub use error::{OpenError, OpenProblem};
 pub use module_file::{FileSearch, FoundFile, ModuleFile, Tried};
 pub use pack::{Packer, into_new_file, pack};
+pub use probe::{Probe, holds_dump, probe};
 
 use crate::addr::Address;
 use crate::memory::{Memory, Touched};
@@ -32,6 +34,7 @@ pub use input::explain_shortened_files;
 use memmap2::Mmap;
 use module_file::NO_FILE;
 use origin::Origin;
+pub use origin::rfc3339;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -106,6 +109,11 @@ impl Dump {
             let main = self.container.main_known().then_some(index == 0);
             module_file::find(&self.search, module, path, main)
         })
+    }
+
+    /// The paths of the files of its modules, as the process had them.
+    pub fn module_paths(&self) -> Vec<String> {
+        self.process.modules.iter().map(|module| module.path.clone()).collect()
     }
 
     /// What every core of the process needs to hold: the pages that [`Dump::open`] reads, and those that a debugger needs

@@ -229,8 +229,8 @@ fn time_of(text: &str) -> Option<String> {
     Some(rfc3339(seconds))
 }
 
-/// A time in seconds since 1970, in UTC.
-pub(super) fn rfc3339(seconds: u64) -> String {
+/// A time in seconds since 1970, in UTC as RFC 3339 writes it.
+pub fn rfc3339(seconds: u64) -> String {
     const DAY: u64 = 86_400;
     let (year, month, day) = date_of(seconds / DAY);
     let second = seconds % DAY;

@@ -57,6 +57,11 @@ pub(super) fn is_packed(start: &[u8]) -> bool {
     Codec::of(start).is_some() || codec::skippable_frame(start).is_some()
 }
 
+/// The first bytes of what unpacking `packed` would give, at most `size`; fewer where it ends or is damaged.
+pub(super) fn peek<'a>(packed: impl Read + 'a, size: usize) -> Vec<u8> {
+    layers(Box::new(packed)).0.peek(size).to_vec()
+}
+
 /// Unpacks `packed`, or copies it where it is not packed, into a file in a directory for temporary files.
 pub(super) fn unpack<'a>(packed: impl Read + 'a, rules: Rules) -> Result<Unpacked, OpenProblem> {
     let mut file = temporary_file().map_err(OpenProblem::Temporary)?;

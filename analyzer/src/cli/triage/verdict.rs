@@ -1,0 +1,20 @@
+//! The exit code.
+
+use super::args::FailOn;
+use crate::report::{Group, GroupStatus, Triage};
+use std::process::ExitCode;
+
+/// There are groups that the user wants to know of.
+const FOUND: u8 = 1;
+
+/// Says by the exit code whether there are groups of the kind that `--fail-on` asks for. Ignored ones do not count.
+pub(super) fn exit_code(triage: &Triage, fail_on: FailOn) -> ExitCode {
+    let counts = |group: &Group| match fail_on {
+        FailOn::New => group.status != GroupStatus::Known,
+        FailOn::Any => true,
+        FailOn::Severity(least) => group.verdict.severity.is_some_and(|severity| severity >= least),
+        FailOn::Never => false,
+    };
+    let found = triage.groups.iter().any(|group| !group.verdict.ignored && counts(group));
+    if found { ExitCode::from(FOUND) } else { ExitCode::SUCCESS }
+}
