@@ -1,6 +1,6 @@
 //! Showing a [`Report`](crate::report::Report): text for people, JSON and YAML for programs.
 //!
-//! Renderers read the report and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
+//! Renderers read the model and nothing else. Whatever came out of the dump passes [`sanitize`] on its way out.
 
 mod answers;
 mod brief;
@@ -19,6 +19,7 @@ mod stack;
 mod table;
 mod tasks;
 mod text;
+pub mod triage;
 mod value;
 mod yaml;
 
