@@ -3,6 +3,7 @@
 use super::args::{TriageArgs, TriageFormat};
 use crate::cli::output::{self, Face};
 use crate::render;
+use crate::render::triage::TriageOptions;
 use crate::report::{Entry, Triage};
 use anyhow::{Result, bail};
 use std::io::{self, Write};
@@ -36,30 +37,36 @@ pub(super) fn write(args: &TriageArgs, triage: &Triage, entries: &[Entry]) -> Re
         if place.format == TriageFormat::Html {
             site(triage, &place.path)?;
         } else {
-            output::to(Some(&place.path), |out, face| one(place.format, triage, entries, out, face))?;
+            output::to(Some(&place.path), |out, face| {
+                one(place.format, triage, entries, &options(args, face), out)
+            })?;
         }
     }
-    output::stdout(|out, face| one(args.format, triage, entries, out, face))
+    output::stdout(|out, face| one(args.format, triage, entries, &options(args, face), out))
+}
+
+fn options(args: &TriageArgs, face: Face) -> TriageOptions {
+    TriageOptions { colour: face.colour, explain: args.explain, source_roots: source_roots() }
+}
+
+/// The folders below which a code host knows files by their paths: the checkout, as CI servers tell it.
+fn source_roots() -> Vec<String> {
+    const TOLD_BY: [&str; 2] = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"];
+    let here = std::env::current_dir().ok().and_then(|folder| folder.into_os_string().into_string().ok());
+    TOLD_BY.iter().filter_map(|name| std::env::var(name).ok()).chain(here).collect()
 }
 
 fn one(
     format: TriageFormat,
     triage: &Triage,
     entries: &[Entry],
+    options: &TriageOptions,
     out: &mut dyn Write,
-    _face: Face,
 ) -> io::Result<()> {
     match format {
-        TriageFormat::Text => {
-            for group in &triage.groups {
-                writeln!(out, "{:5} {}", group.count, group.title)?;
-            }
-            Ok(())
-        }
-        TriageFormat::Json => render::json(triage, out),
-        TriageFormat::Ndjson => {
-            entries.iter().try_for_each(|entry| writeln!(out, "{}", render::compact_json(entry)))
-        }
+        TriageFormat::Text => render::triage::text(triage, options, out),
+        TriageFormat::Json => render::triage::json(triage, out),
+        TriageFormat::Ndjson => render::triage::ndjson(entries, out),
         TriageFormat::Junit
         | TriageFormat::Sarif
         | TriageFormat::Github
