@@ -2,14 +2,21 @@
 
 /// An x86-64 core of a process with one thread and 64 KiB of memory that hold `memory` over and over, and no Python.
 pub fn core_without_python(memory: &[u8]) -> Vec<u8> {
+    core_of_threads(memory, 1)
+}
+
+/// The same with this many threads.
+pub fn core_of_threads(memory: &[u8], threads: u32) -> Vec<u8> {
     const HEADER: usize = 64;
     const PROGRAM_HEADER: usize = 56;
     const SIZE: usize = 64 << 10;
     let mut notes = Vec::new();
     let mut status = vec![0; 336];
     status[12..14].copy_from_slice(&6u16.to_le_bytes());
-    status[32..36].copy_from_slice(&4711u32.to_le_bytes());
-    note(&mut notes, 1, &status);
+    for thread in 0..threads {
+        status[32..36].copy_from_slice(&(4711 + thread).to_le_bytes());
+        note(&mut notes, 1, &status);
+    }
     let mut info = vec![0; 136];
     info[24..28].copy_from_slice(&4711u32.to_le_bytes());
     info[40..45].copy_from_slice(b"sleep");

@@ -1,7 +1,7 @@
 //! From one dump to its entry.
 
 use crate::analysis::{self, AnalyzeError, AnalyzeOptions};
-use crate::dump::{Dump, rfc3339};
+use crate::dump::{Dump, OpenProblem, rfc3339};
 use crate::render::{self, TextOptions};
 use crate::report::{ENTRY_SCHEMA, Entry, Failure, FailureKind, Outcome, Report};
 use crate::triage;
@@ -14,6 +14,9 @@ use std::time::{Instant, UNIX_EPOCH};
 /// The most of a report's text that an entry keeps, in bytes.
 const MAX_TEXT: usize = 8 << 10;
 
+/// What is said of a dump that the memory does not suffice for.
+pub(super) const NO_MEMORY: &str = "needs more memory than one dump may use; allow more with --max-memory";
+
 /// Analyzes the dump at `path`. That it cannot be read is an entry as well.
 pub fn entry_of(path: &Path, options: &AnalyzeOptions) -> Entry {
     let started = Instant::now();
@@ -25,6 +28,7 @@ pub fn entry_of(path: &Path, options: &AnalyzeOptions) -> Entry {
             entry.host.clone_from(&report.source.host);
             Outcome::Crash(Box::new(triage::crash(&report, libraries, text_of(&report))))
         }
+        Err(error) if wants_memory(&error) => failure(FailureKind::Memory, NO_MEMORY.to_owned()),
         Err(error) => failure(FailureKind::Unreadable, message(&error)),
     };
     entry.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -70,6 +74,19 @@ fn analyzed(path: &Path, options: &AnalyzeOptions) -> Result<(Report, Vec<String
     let dump = Dump::open(path, options.files.clone())?;
     let report = analysis::analyze_dump(&dump, options)?;
     Ok((report, dump.module_paths()))
+}
+
+/// Whether it failed for want of memory. zstd's library says so in words alone.
+fn wants_memory(error: &AnalyzeError) -> bool {
+    let AnalyzeError::Open(error) = error else { return false };
+    match &error.problem {
+        OpenProblem::Unpack { error, .. }
+        | OpenProblem::Unreadable(error)
+        | OpenProblem::Temporary(error) => {
+            error.kind() == io::ErrorKind::OutOfMemory || error.to_string().contains("not enough memory")
+        }
+        _ => false,
+    }
 }
 
 /// What is wrong, without the path, which the entry has.

@@ -3,7 +3,7 @@
 //! A request is a byte that tells what was found, the path, and a NUL; the answer is a line of JSON, the entry, or
 //! `null` for a file that turned out to hold no dump.
 
-use super::analyze::{failure, unknown};
+use super::analyze::{NO_MEMORY, failure, unknown};
 use super::find::{Found, FoundDump};
 use crate::dump;
 use crate::render;
@@ -175,12 +175,9 @@ impl Drop for Worker<'_> {
 /// What a worker died of, as its status and its last words tell.
 fn death(status: ExitStatus, said: &str) -> Outcome {
     let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-    let of_memory = said.contains("memory allocation of") || said.contains("Cannot allocate memory");
+    let of_memory = said.contains("memory allocation of");
     match (status.code(), status.signal()) {
-        _ if of_memory => failure(
-            FailureKind::Memory,
-            "needs more memory than one dump may; allow more with --max-memory".to_owned(),
-        ),
+        _ if of_memory => failure(FailureKind::Memory, NO_MEMORY.to_owned()),
         (Some(FAILED), _) => failure(FailureKind::Unreadable, last.trim_start_matches("error: ").to_owned()),
         (_, Some(SIGKILL | SIGXCPU)) => failure(
             FailureKind::Memory,
