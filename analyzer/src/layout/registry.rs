@@ -4,7 +4,7 @@ use super::package::PackageLayout;
 use super::table::{Abi, Layout, TableError, Target};
 use crate::addr::Machine;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Where a table comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub enum Origin {
 }
 
 /// A table by what can be known of it without parsing it.
+#[derive(Clone)]
 pub struct Entry {
     /// `cpython-3.11-lp64`.
     pub name: String,
@@ -24,8 +25,8 @@ pub struct Entry {
     /// Where it comes from.
     pub origin: Origin,
     text: &'static str,
-    /// Large: not where a list of entries would put it on the stack.
-    parsed: OnceLock<Box<Layout>>,
+    /// Shared by all registries, so that it is parsed once.
+    parsed: Arc<OnceLock<Layout>>,
 }
 
 impl Entry {
@@ -36,7 +37,7 @@ impl Entry {
             target: Target::from_name(name)?,
             origin: Origin::BuiltIn,
             text,
-            parsed: OnceLock::new(),
+            parsed: Arc::default(),
         })
     }
 
@@ -50,20 +51,21 @@ impl Entry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = Layout::from_yaml(self.text, &self.name)?;
-                Ok(self.parsed.get_or_init(|| Box::new(layout)))
+                Ok(self.parsed.get_or_init(|| layout))
             }
         }
     }
 }
 
 /// A package's table by what can be known of it without parsing it.
+#[derive(Clone)]
 pub struct PackageEntry {
     /// `numpy-2-lp64`.
     pub name: &'static str,
     /// The package: `numpy`.
     pub package: &'static str,
     text: &'static str,
-    parsed: OnceLock<Box<PackageLayout>>,
+    parsed: Arc<OnceLock<PackageLayout>>,
 }
 
 impl PackageEntry {
@@ -76,13 +78,14 @@ impl PackageEntry {
             Some(layout) => Ok(layout),
             None => {
                 let layout = PackageLayout::from_yaml(self.text, self.name)?;
-                Ok(self.parsed.get_or_init(|| Box::new(layout)))
+                Ok(self.parsed.get_or_init(|| layout))
             }
         }
     }
 }
 
 /// All tables: of CPython, users' before built-in ones and newer versions before older ones; and of packages.
+#[derive(Clone)]
 pub struct LayoutRegistry {
     entries: Vec<Entry>,
     packages: Vec<PackageEntry>,
@@ -103,7 +106,7 @@ macro_rules! packages {
             name: $name,
             package: $package,
             text: include_str!(concat!("../../layouts/", $name, ".yaml")),
-            parsed: OnceLock::new(),
+            parsed: Arc::default(),
         } ),*]
     };
 }
@@ -115,8 +118,13 @@ impl Default for LayoutRegistry {
 }
 
 impl LayoutRegistry {
-    /// The built-in tables.
+    /// The built-in tables. Each is parsed once in a process, however many registries there are.
     pub fn new() -> Self {
+        static BUILT_IN: LazyLock<LayoutRegistry> = LazyLock::new(LayoutRegistry::built_in);
+        BUILT_IN.clone()
+    }
+
+    fn built_in() -> Self {
         LayoutRegistry {
             entries: built_in![
                 "cpython-3.15-lp64",
@@ -210,7 +218,7 @@ impl LayoutRegistry {
             target: layout.target(),
             origin: Origin::File(path.to_owned()),
             text: "",
-            parsed: OnceLock::from(Box::new(layout)),
+            parsed: Arc::new(OnceLock::from(layout)),
         };
         self.entries.insert(0, entry);
         Ok(())
