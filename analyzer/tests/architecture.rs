@@ -106,6 +106,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("scroll", &["dump"]),
     ("serde_json", &["batch", "layout", "render", "session", "store", "triage"]),
     ("serde_yaml", &["layout", "render", "triage"]),
+    ("sha2", &["triage"]),
     ("signal_hook", &["cli", "dump"]),
     ("syscalls", &["live"]),
     ("tempfile", &["dump"]),

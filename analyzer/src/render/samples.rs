@@ -41,6 +41,7 @@ pub(crate) fn frame(file: &str, line: u32, function: &str) -> Frame {
         kind: FrameKind::Python,
         function: Some(function.into()),
         qualname: None,
+        module_name: None,
         file: Some(file.into()),
         line: Some(line),
         source: None,

@@ -277,6 +277,9 @@ pub struct Frame {
     /// The code's qualified name where known, `Worker.run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qualname: Option<String>,
+    /// `__name__` of the module whose global names the code uses, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module_name: Option<String>,
     /// The source path as the code object has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,

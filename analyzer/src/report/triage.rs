@@ -87,6 +87,9 @@ pub struct Crash {
     /// The path of the process's main program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executable: Option<String>,
+    /// What it ran: the script without folder and ending, the module; else the main program likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
     /// The interpreter's version, `3.11.7`, with a `t` behind it if it is a free-threaded build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
@@ -98,8 +101,11 @@ pub struct Crash {
     pub fault_address: Option<String>,
     /// The exceptions that were being raised or handled where it died, that one first, then its causes and contexts.
     pub exceptions: Vec<CrashException>,
-    /// The thread that died: innermost frame first, as the dump has them; not folded.
+    /// The thread that died: innermost frame first, as the dump has them; of deep stacks the middle is left out.
     pub frames: Vec<CrashFrame>,
+    /// Whether further frames could not be read.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub cut: bool,
     /// The name of that thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
@@ -133,6 +139,9 @@ pub struct CrashException {
     pub message: Option<String>,
     /// Whether it was in flight, being handled, or belongs to another one.
     pub role: ExceptionRole,
+    /// Where it was raised: innermost first, as the dump has them; of the first exception only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traceback: Vec<CrashFrame>,
 }
 
 /// What an exception is to its thread.
@@ -159,6 +168,9 @@ pub struct CrashFrame {
     pub module: Option<String>,
     /// The qualified name of its code where known, else its name.
     pub function: String,
+    /// Whether `function` is the name alone, as the qualified one is not known.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub unqualified: bool,
     /// The source path as the code object has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -205,14 +217,16 @@ pub struct FingerprintPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartKind {
-    /// A signal, or an exception code on Windows.
+    /// A signal, or an exception code on Windows; the category where there was none.
     Signal,
     /// The type of an exception.
     Exception,
     /// A Python frame.
     Frame,
-    /// A native frame.
+    /// A native module.
     Native,
+    /// What the process ran, where the rest says little.
+    Program,
 }
 
 /// Many dumps, in groups of those that died of the same.

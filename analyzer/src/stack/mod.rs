@@ -9,6 +9,7 @@ mod handlers;
 mod kept;
 mod lines;
 mod locals;
+mod modules;
 mod state;
 mod suspended;
 mod threads;
@@ -43,19 +44,31 @@ pub struct Stacks<'i, 'a> {
     pub locals: Option<Limits>,
     /// Whether what threads raise and handle is read with them.
     pub exceptions: bool,
+    /// Whether the names of frames' modules are read.
+    pub module_names: bool,
     codes: RefCell<HashMap<crate::addr::Address, Rc<Code>>>,
+    /// `__name__` by the address of the global names.
+    modules: RefCell<HashMap<crate::addr::Address, Option<Rc<str>>>>,
     kept: Option<&'i KeptCodes>,
 }
 
 impl<'i, 'a> Stacks<'i, 'a> {
     /// Starts with nothing read.
     pub fn new(inspector: &'i Inspector<'a>, locals: Option<Limits>) -> Self {
-        Stacks { inspector, locals, exceptions: true, codes: RefCell::default(), kept: None }
+        Stacks {
+            inspector,
+            locals,
+            exceptions: true,
+            module_names: true,
+            codes: RefCell::default(),
+            modules: RefCell::default(),
+            kept: None,
+        }
     }
 
-    /// As [`new`](Self::new) without locals, with code objects that were met before.
+    /// As [`new`](Self::new) without locals and names of modules, with code objects that were met before.
     pub(crate) fn with_kept(inspector: &'i Inspector<'a>, kept: &'i KeptCodes) -> Self {
-        Stacks { kept: Some(kept), ..Stacks::new(inspector, None) }
+        Stacks { kept: Some(kept), module_names: false, ..Stacks::new(inspector, None) }
     }
 
     /// Tells the inspector what it needs beforehand: where modules are, whose attributes name types, and by the code of
@@ -93,6 +106,7 @@ impl<'i, 'a> Stacks<'i, 'a> {
             kind: report::FrameKind::Python,
             function: code.name.clone(),
             qualname: code.qualname.clone(),
+            module_name: self.module_name(raw),
             file: code.file.clone(),
             line: raw.line.or_else(|| code.line(raw.last_instruction)),
             source: None,

@@ -347,6 +347,7 @@ fn native_thread(native: &NativeThread, process: &ProcessInfo) -> Thread {
                 kind: FrameKind::Native,
                 function: None,
                 qualname: None,
+                module_name: None,
                 file: None,
                 line: None,
                 source: None,

@@ -440,6 +440,9 @@ class Frame(Document):
     qualname: Optional[str] = None
     """The code's qualified name where known, `Worker.run`."""
 
+    module_name: Optional[str] = None
+    """`__name__` of the module whose global names the code uses, where known."""
+
     file: Optional[str] = None
     """The source path as the code object has it."""
 
