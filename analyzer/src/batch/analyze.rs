@@ -26,7 +26,7 @@ pub fn entry_of(path: &Path, options: &AnalyzeOptions) -> Entry {
             entry.size_bytes = report.source.size_bytes;
             entry.time = report.source.time.clone().or(entry.time);
             entry.host.clone_from(&report.source.host);
-            Outcome::Crash(Box::new(triage::crash(&report, libraries, text_of(&report))))
+            triage::outcome(&report, libraries, text_of(&report))
         }
         Err(error) if wants_memory(&error) => failure(FailureKind::Memory, NO_MEMORY.to_owned()),
         Err(error) => failure(FailureKind::Unreadable, message(&error)),

@@ -29,7 +29,10 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
     let gathered = gather::gather(args)?;
-    let mut triage = triage::group(gathered.entries.clone(), &GroupOptions { similar: !args.exact });
+    let mut triage = triage::group(
+        gathered.entries.clone(),
+        &GroupOptions { similar: !args.exact, ..GroupOptions::default() },
+    );
     triage.totals.dumps = gathered.dumps;
     triage.complete = gathered.complete;
     triage.warnings.extend(gathered.warnings);

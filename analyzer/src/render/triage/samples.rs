@@ -15,6 +15,7 @@ fn frame(module: &str, function: &str, file: &str, line: u32) -> CrashFrame {
     CrashFrame {
         module: Some(module.into()),
         function: function.into(),
+        unqualified: false,
         file: Some(file.into()),
         line: Some(line),
         locals: Vec::new(),
@@ -34,11 +35,13 @@ fn crash(id: &str, signal: Option<&str>, frames: Vec<CrashFrame>) -> Crash {
         arch: "x86_64".into(),
         os: Some("linux".into()),
         executable: Some("/usr/bin/python3.11".into()),
+        program: Some("app".into()),
         python: Some("3.11.7".into()),
         signal: signal.map(str::to_owned),
         fault_address: signal.map(|_| "0x10".to_owned()),
         exceptions: Vec::new(),
         frames,
+        cut: false,
         thread: Some("MainThread".into()),
         thread_count: 2,
         holds_gil: Some(true),
@@ -127,6 +130,7 @@ pub(crate) fn triage() -> Triage {
         type_name: "ValueError".into(),
         message: Some("no such user".into()),
         role: ExceptionRole::Last,
+        traceback: Vec::new(),
     }];
     raised.members[1].path = "/dumps/core.0".into();
     raised.members[0].host = Some("web-1".into());

@@ -138,6 +138,7 @@ fn explain<W: Write>(p: &mut Printer<W>, group: &Group) -> io::Result<()> {
                 PartKind::Exception => "exception",
                 PartKind::Frame => "frame",
                 PartKind::Native => "native",
+                PartKind::Program => "program",
             };
             write!(p, "{kind:<10}{}", name(&part.value))?;
             if let Some(from) = &part.from {
