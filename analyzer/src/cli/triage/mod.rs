@@ -13,6 +13,7 @@ use super::{FAILED, stderr};
 use crate::triage::{self, GroupOptions};
 use anyhow::Result;
 use args::TriageCommand;
+use gather::Gathered;
 use std::process::ExitCode;
 
 /// Sorts dumps into groups; the exit code says whether any is new.
@@ -28,22 +29,18 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
-    let gathered = gather::gather(args)?;
-    let mut triage = triage::group(
-        gathered.entries.clone(),
-        &GroupOptions { similar: !args.exact, ..GroupOptions::default() },
-    );
-    triage.totals.dumps = gathered.dumps;
-    triage.complete = gathered.complete;
-    triage.warnings.extend(gathered.warnings);
-    outputs::write(args, &triage, &gathered.entries)?;
-    if !triage.complete {
-        stderr::note(&format!(
-            "interrupted: {} of {} dumps were looked at{}",
-            triage.totals.analyzed + triage.totals.failed,
-            triage.totals.dumps,
-            if args.resume.is_some() { "; the same command goes on" } else { "" }
-        ));
+    let Gathered { entries, dumps, complete, warnings } = gather::gather(args)?;
+    let kept = if outputs::want_entries(args) { entries.clone() } else { Vec::new() };
+    let mut triage =
+        triage::group(entries, &GroupOptions { similar: !args.exact, ..GroupOptions::default() });
+    triage.complete = complete;
+    triage.warnings.extend(warnings);
+    triage.totals.dumps = dumps;
+    outputs::write(args, &triage, &kept)?;
+    if !complete {
+        let goes_on = if args.resume.is_some() { "; the same command goes on" } else { "" };
+        let done = triage.totals.analyzed + triage.totals.failed;
+        stderr::note(&format!("interrupted: {done} of {dumps} dumps were looked at{goes_on}"));
         return Ok(ExitCode::from(FAILED));
     }
     Ok(verdict::exit_code(&triage, args.fail_on))

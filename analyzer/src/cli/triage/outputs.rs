@@ -28,6 +28,12 @@ pub(super) fn check(args: &TriageArgs) -> Result<()> {
     Ok(())
 }
 
+/// Whether any output is made of entries.
+pub(super) fn want_entries(args: &TriageArgs) -> bool {
+    args.format == TriageFormat::Ndjson
+        || args.output.iter().any(|place| place.format == TriageFormat::Ndjson)
+}
+
 /// Writes all outputs.
 ///
 /// # Errors
