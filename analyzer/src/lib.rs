@@ -23,4 +23,5 @@ pub mod sample;
 pub mod session;
 mod source;
 pub mod stack;
+pub mod store;
 pub mod triage;

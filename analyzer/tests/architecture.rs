@@ -98,12 +98,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["live", "sample"]),
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
+    ("postgres", &["store"]),
     ("procfs", &["live"]),
     ("quick_xml", &["render"]),
     ("rayon", &["batch"]),
     ("regex", &["redact", "triage"]),
     ("regex_syntax", &["object"]),
+<<<<<<< HEAD
     ("rustix", &["batch", "dump"]),
+=======
+    ("rusqlite", &["store"]),
+    ("rustix", &["dump"]),
+>>>>>>> 3baeeef (Store: the history of groups in SQLite or PostgreSQL)
     ("schemars", &["addr", "cli", "report", "triage"]),
     ("scroll", &["dump"]),
     ("serde_json", &["batch", "layout", "render", "session", "store", "triage"]),

@@ -3,6 +3,7 @@
 //! The field names are a contract (`pycore.report/1`): outside tools rely on them. What cannot be known is absent.
 
 mod answers;
+mod history;
 mod info;
 mod process;
 mod profile;
@@ -13,6 +14,10 @@ pub use answers::{
     Backtrace, Completions, ExecState, ExecThread, FrameAnswer, Gil, GilThread, Gils, InterpreterList,
     ListedThread, Listing, ModuleList, NameScope, Printed, PythonModule, RaisedAnswer, RemoteDebugging,
     RemoteThread, TasksAnswer, ThreadList, Verdict,
+};
+pub use history::{
+    GroupHistory, GroupState, GroupTrend, HISTORY_SCHEMA, History, Mark, Marked, RecordedDump, RecordedGroup,
+    Regression, Trend, TrendDay,
 };
 pub use info::{Info, InfoModule, InfoThread};
 pub use process::{

@@ -308,11 +308,11 @@ pub struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GroupStatus {
-    /// It is not in the baseline, or there is none.
+    /// It is not known.
     New,
     /// It came back after it was marked as fixed.
     Regressed,
-    /// It is in the baseline.
+    /// It is in the baseline, or, where there is a store and no baseline, was recorded by an earlier run.
     Known,
 }
 
