@@ -158,7 +158,7 @@ impl Stacks<'_, '_> {
     }
 
     /// What a slot's variable is bound to; `None` where it is not bound.
-    fn bound(&self, slot: Address, kind: LocalKind) -> Result<Option<Address>, Unreadable> {
+    pub(super) fn bound(&self, slot: Address, kind: LocalKind) -> Result<Option<Address>, Unreadable> {
         let inspector = self.inspector;
         let mut value = inspector.stack_reference(slot)?;
         // A cell's slot holds the bare argument until the function has made the cell (`MAKE_CELL`, from 3.11).

@@ -9,7 +9,7 @@ mod handlers;
 mod kept;
 mod lines;
 mod locals;
-mod modules;
+mod names;
 mod state;
 mod suspended;
 mod threads;
@@ -44,11 +44,13 @@ pub struct Stacks<'i, 'a> {
     pub locals: Option<Limits>,
     /// Whether what threads raise and handle is read with them.
     pub exceptions: bool,
-    /// Whether the names of frames' modules are read.
-    pub module_names: bool,
+    /// Whether the modules of frames are named, and what their code is called where it does not tell itself.
+    pub names: bool,
     codes: RefCell<HashMap<crate::addr::Address, Rc<Code>>>,
     /// `__name__` by the address of the global names.
     modules: RefCell<HashMap<crate::addr::Address, Option<Rc<str>>>>,
+    /// Qualified names by the address of the code, up to 3.10.
+    qualified: RefCell<HashMap<crate::addr::Address, Option<Rc<str>>>>,
     kept: Option<&'i KeptCodes>,
 }
 
@@ -59,16 +61,17 @@ impl<'i, 'a> Stacks<'i, 'a> {
             inspector,
             locals,
             exceptions: true,
-            module_names: true,
+            names: true,
             codes: RefCell::default(),
             modules: RefCell::default(),
+            qualified: RefCell::default(),
             kept: None,
         }
     }
 
-    /// As [`new`](Self::new) without locals and names of modules, with code objects that were met before.
+    /// As [`new`](Self::new) without locals and without looking for names, with code objects that were met before.
     pub(crate) fn with_kept(inspector: &'i Inspector<'a>, kept: &'i KeptCodes) -> Self {
-        Stacks { kept: Some(kept), module_names: false, ..Stacks::new(inspector, None) }
+        Stacks { kept: Some(kept), names: false, ..Stacks::new(inspector, None) }
     }
 
     /// Tells the inspector what it needs beforehand: where modules are, whose attributes name types, and by the code of
@@ -105,7 +108,7 @@ impl<'i, 'a> Stacks<'i, 'a> {
         Ok(report::Frame {
             kind: report::FrameKind::Python,
             function: code.name.clone(),
-            qualname: code.qualname.clone(),
+            qualname: self.qualified_name(raw, &code),
             module_name: self.module_name(raw),
             file: code.file.clone(),
             line: raw.line.or_else(|| code.line(raw.last_instruction)),

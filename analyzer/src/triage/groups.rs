@@ -2,7 +2,7 @@
 
 use super::differences::{counted, differences};
 use super::fingerprint::{FrameRules, Shape};
-use super::similar::Variant;
+use super::similar::{Variant, is_partial};
 use super::titles;
 use crate::report::{
     Crash, Entry, FailedDump, Group, GroupStatus, Member, Outcome, RuleVerdict, TRIAGE_SCHEMA, Totals, Triage,
@@ -166,7 +166,13 @@ fn merged<'e>(by_fingerprint: BTreeMap<&'e str, Members<'e>>, options: &GroupOpt
 
 fn group_of(mut members: Members<'_>, options: &GroupOptions) -> Option<Group> {
     members.sort_by(|(one, _), (other, _)| (&one.time, &one.path).cmp(&(&other.time, &other.path)));
-    let fingerprints = counted(members.iter().map(|(_, crash)| crash.fingerprint.id.clone()));
+    let partial: BTreeSet<&str> = members
+        .iter()
+        .filter(|(_, crash)| is_partial(&crash.fingerprint))
+        .map(|(_, crash)| crash.fingerprint.id.as_str())
+        .collect();
+    let mut fingerprints = counted(members.iter().map(|(_, crash)| crash.fingerprint.id.clone()));
+    fingerprints.sort_by_key(|one| (Reverse(one.count), partial.contains(one.value.as_str())));
     let id = fingerprints.first().map(|first| first.value.clone()).unwrap_or_default();
     let &(entry, crash) = members
         .iter()

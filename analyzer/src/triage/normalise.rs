@@ -7,6 +7,8 @@ use crate::report::{CrashFrame, file_name, is_windows_path};
 pub(super) const UNKNOWN: &str = "*";
 /// Stands for a name that a program made up.
 const MADE_UP: &str = "<generated>";
+/// Code that has a frame of its own up to 3.11.
+const COMPREHENSIONS: [&str; 3] = ["<listcomp>", "<setcomp>", "<dictcomp>"];
 /// The longest name that goes into a fingerprint, in characters.
 const LONGEST: usize = 300;
 
@@ -241,7 +243,7 @@ fn library(parts: &[&str]) -> Option<usize> {
 
 fn origin(module: &str, function: &str, file: Option<&str>) -> Origin {
     let name = function.rsplit('.').next().unwrap_or(function);
-    if matches!(name, "<listcomp>" | "<dictcomp>" | "<setcomp>") {
+    if COMPREHENSIONS.contains(&name) {
         return Origin::Comprehension;
     }
     let top = module.split('.').next().unwrap_or(module);
@@ -271,13 +273,21 @@ fn function_of(frame: &CrashFrame) -> String {
         if name.starts_with("<cell line") { "<module>".to_owned() } else { stable(name) }
     });
     let name = names.collect::<Vec<_>>().join(".");
-    let is_whole = !frame.unqualified || name == "<module>";
+    let is_whole = !frame.unqualified || name.starts_with('<');
     cut(&if is_whole { name } else { format!("{UNKNOWN}.{name}") })
 }
 
-/// What is defined in a function is called without that function: `a.<locals>.b` is `b`.
+/// What is defined in a function is called without that function: `a.<locals>.b` is `b`. So is what has no name, wherever
+/// it is defined, and what is defined in a comprehension, which is no function from 3.12 on.
 fn fold_locals(name: &str) -> String {
-    name.rsplit("<locals>.").next().unwrap_or(name).to_owned()
+    let inner = name.rsplit("<locals>.").next().unwrap_or(name);
+    let inner = COMPREHENSIONS.iter().fold(inner, |inner, comprehension| {
+        inner.rsplit_once(comprehension).and_then(|(_, rest)| rest.strip_prefix('.')).unwrap_or(inner)
+    });
+    match inner.rsplit('.').next() {
+        Some(last @ ("<lambda>" | "<genexpr>")) => last.to_owned(),
+        _ => inner.to_owned(),
+    }
 }
 
 /// A name, or what stands for all that a program makes up likewise: numbers, addresses and hashes in it are left out.

@@ -6,6 +6,7 @@
 
 use super::fingerprint::{Frames, Shape, Stack};
 use super::normalise::UNKNOWN;
+use crate::report::{Fingerprint, PartKind};
 use std::collections::BTreeSet;
 
 /// How far apart frames of Python's library may be: in one version of Python, and where the versions differ.
@@ -91,6 +92,11 @@ impl Variant {
             && are_similar(&one.stack, &two.stack, two.cut, elsewhere)
             && are_similar(&one.raised, &two.raised, two.cut, elsewhere)
     }
+}
+
+/// Whether names in a fingerprint are not known whole.
+pub(super) fn is_partial(fingerprint: &Fingerprint) -> bool {
+    fingerprint.parts.iter().any(|part| part.kind == PartKind::Frame && has_unknown(&part.value))
 }
 
 /// `elsewhere`: whether no version of Python is common to both.
