@@ -29,6 +29,11 @@ impl FrameRules {
     pub fn is_empty(&self) -> bool {
         self.in_app.is_empty() && self.skip.is_empty()
     }
+
+    /// Whether a frame is of the program's own code, or of what is installed for it where nothing is said.
+    pub fn is_own(&self, frame: &CrashFrame) -> bool {
+        ruled(frame, normalise::normal(frame), self).is_some_and(|normal| normal.origin == Origin::App)
+    }
 }
 
 /// What a crash has in common with others that died of the same.

@@ -1,11 +1,14 @@
 //! What dumps died of, and which died of the same: fingerprints, and groups of them.
 
+pub mod baseline;
+pub mod codeowners;
 mod crash;
 mod differences;
 mod fingerprint;
 mod groups;
 mod library;
 mod normalise;
+pub mod rules;
 mod similar;
 mod titles;
 
