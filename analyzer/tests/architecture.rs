@@ -87,12 +87,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["cli"]),
     ("flate2", &["dump"]),
     ("gimli", &["layout"]),
-<<<<<<< HEAD
     ("glob", &["batch"]),
-    ("indicatif", &["cli"]),
-=======
     ("globset", &["triage"]),
->>>>>>> 93fccae (Triage: rules in YAML with errors that name line and column, CODEOWNERS, a baseline)
+    ("indicatif", &["cli"]),
     ("inferno", &["render"]),
     ("lz4_flex", &["dump"]),
     ("lzma_rust2", &["dump"]),
@@ -102,12 +99,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
     ("procfs", &["live"]),
-<<<<<<< HEAD
     ("rayon", &["batch"]),
-    ("regex", &["redact"]),
-=======
     ("regex", &["redact", "triage"]),
->>>>>>> 93fccae (Triage: rules in YAML with errors that name line and column, CODEOWNERS, a baseline)
     ("regex_syntax", &["object"]),
     ("rustix", &["batch", "dump"]),
     ("schemars", &["addr", "cli", "report", "triage"]),

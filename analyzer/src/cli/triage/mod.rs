@@ -1,18 +1,24 @@
 //! `pycore triage`.
 
 mod args;
+mod baseline;
 mod gather;
+mod judges;
 mod outputs;
 mod progress;
+mod rules;
 mod verdict;
 mod worker;
 
 pub(super) use args::TriageArgs;
 
 use super::{FAILED, stderr};
-use crate::triage::{self, GroupOptions};
+use crate::report::Triage;
+use crate::triage;
 use anyhow::Result;
-use args::TriageCommand;
+use args::{TriageCommand, WorkArgs};
+use gather::Gathered;
+use judges::Judges;
 use std::process::ExitCode;
 
 /// Sorts dumps into groups; the exit code says whether any is new.
@@ -21,6 +27,8 @@ use std::process::ExitCode;
 /// When something is named that cannot be read or written, or the arguments make no sense.
 pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
     match &args.command {
+        Some(TriageCommand::Baseline(args)) => baseline::run(args),
+        Some(TriageCommand::Rules(args)) => rules::run(args),
         Some(TriageCommand::Worker(args)) => worker::run(args),
         None => sort(args),
     }
@@ -28,23 +36,32 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
-    let gathered = gather::gather(args)?;
-    let mut triage = triage::group(
-        gathered.entries.clone(),
-        &GroupOptions { similar: !args.exact, ..GroupOptions::default() },
-    );
-    triage.totals.dumps = gathered.dumps;
-    triage.complete = gathered.complete;
-    triage.warnings.extend(gathered.warnings);
+    let judges = Judges::read(&args.work, args.codeowners.as_deref(), args.baseline.as_deref())?;
+    let (gathered, triage) = groups(&args.work, &judges)?;
     outputs::write(args, &triage, &gathered.entries)?;
     if !triage.complete {
-        stderr::note(&format!(
-            "interrupted: {} of {} dumps were looked at{}",
-            triage.totals.analyzed + triage.totals.failed,
-            triage.totals.dumps,
-            if args.resume.is_some() { "; the same command goes on" } else { "" }
-        ));
-        return Ok(ExitCode::from(FAILED));
+        return Ok(interrupted(&args.work, &triage));
     }
     Ok(verdict::exit_code(&triage, args.fail_on))
+}
+
+/// What there is, in groups that were judged.
+fn groups(args: &WorkArgs, judges: &Judges) -> Result<(Gathered, Triage)> {
+    let gathered = gather::gather(args, judges.want_locals())?;
+    let mut triage = triage::group(gathered.entries.clone(), &judges.grouping(!args.exact));
+    judges.judge(&mut triage);
+    triage.totals.dumps = gathered.dumps;
+    triage.complete = gathered.complete;
+    triage.warnings.extend(gathered.warnings.iter().cloned());
+    Ok((gathered, triage))
+}
+
+fn interrupted(args: &WorkArgs, triage: &Triage) -> ExitCode {
+    stderr::note(&format!(
+        "interrupted: {} of {} dumps were looked at{}",
+        triage.totals.analyzed + triage.totals.failed,
+        triage.totals.dumps,
+        if args.resume.is_some() { "; the same command goes on" } else { "" }
+    ));
+    ExitCode::from(FAILED)
 }
