@@ -1,19 +1,24 @@
 //! `pycore triage`.
 
 mod args;
+mod baseline;
 mod gather;
+mod judges;
 mod outputs;
 mod progress;
+mod rules;
 mod verdict;
 mod worker;
 
 pub(super) use args::TriageArgs;
 
 use super::{FAILED, stderr};
-use crate::triage::{self, GroupOptions};
+use crate::report::{Entry, Triage};
+use crate::triage;
 use anyhow::Result;
-use args::TriageCommand;
+use args::{TriageCommand, WorkArgs};
 use gather::Gathered;
+use judges::Judges;
 use std::process::ExitCode;
 
 /// Sorts dumps into groups; the exit code says whether any is new.
@@ -22,6 +27,8 @@ use std::process::ExitCode;
 /// When something is named that cannot be read or written, or the arguments make no sense.
 pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
     match &args.command {
+        Some(TriageCommand::Baseline(args)) => baseline::run(args),
+        Some(TriageCommand::Rules(args)) => rules::run(args),
         Some(TriageCommand::Worker(args)) => worker::run(args),
         None => sort(args),
     }
@@ -29,19 +36,33 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
-    let Gathered { entries, dumps, complete, warnings } = gather::gather(args)?;
-    let kept = if outputs::want_entries(args) { entries.clone() } else { Vec::new() };
-    let mut triage =
-        triage::group(entries, &GroupOptions { similar: !args.exact, ..GroupOptions::default() });
-    triage.complete = complete;
-    triage.warnings.extend(warnings);
-    triage.totals.dumps = dumps;
+    let judges = Judges::read(&args.work, args.codeowners.as_deref(), args.baseline.as_deref())?;
+    let (kept, triage) = groups(&args.work, &judges, outputs::want_entries(args))?;
     outputs::write(args, &triage, &kept)?;
-    if !complete {
-        let goes_on = if args.resume.is_some() { "; the same command goes on" } else { "" };
-        let done = triage.totals.analyzed + triage.totals.failed;
-        stderr::note(&format!("interrupted: {done} of {dumps} dumps were looked at{goes_on}"));
-        return Ok(ExitCode::from(FAILED));
+    if !triage.complete {
+        return Ok(interrupted(&args.work, &triage));
     }
     Ok(verdict::exit_code(&triage, args.fail_on))
+}
+
+/// What there is, in groups that were judged; with `keep`, the entries as well.
+fn groups(args: &WorkArgs, judges: &Judges, keep: bool) -> Result<(Vec<Entry>, Triage)> {
+    let Gathered { entries, dumps, complete, warnings } = gather::gather(args, judges.want_locals())?;
+    let kept = if keep { entries.clone() } else { Vec::new() };
+    let mut triage = triage::group(entries, &judges.grouping(!args.exact));
+    judges.judge(&mut triage);
+    triage.totals.dumps = dumps;
+    triage.complete = complete;
+    triage.warnings.extend(warnings);
+    Ok((kept, triage))
+}
+
+fn interrupted(args: &WorkArgs, triage: &Triage) -> ExitCode {
+    stderr::note(&format!(
+        "interrupted: {} of {} dumps were looked at{}",
+        triage.totals.analyzed + triage.totals.failed,
+        triage.totals.dumps,
+        if args.resume.is_some() { "; the same command goes on" } else { "" }
+    ));
+    ExitCode::from(FAILED)
 }
