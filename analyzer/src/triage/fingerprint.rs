@@ -3,7 +3,7 @@
 use super::normalise::{self, Normal, Origin, UNKNOWN};
 use crate::report::{Crash, CrashFrame, Fingerprint, FingerprintPart, PartKind};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The version of the rules that fingerprints are made by: a change that gives other fingerprints is a new version.
 pub const VERSION: &str = "v1";
@@ -62,7 +62,7 @@ pub(super) struct Shape {
 pub(super) struct Stack {
     /// Frames of Python's library above the first of the program's own, innermost first.
     pub(super) library: Frames,
-    /// The program's own frames, innermost first; those of Python's library between them are left out.
+    /// The frames of the program and of packages, innermost first; those of Python's library between them are left out.
     pub(super) app: Frames,
 }
 
@@ -74,6 +74,8 @@ pub(super) struct Frames {
     pub(super) recursive: bool,
     /// Where a recursion of [`DEEP`] frames or more begins.
     pub(super) deep_at: Option<usize>,
+    /// Which of them are of packages rather than the program's own; none where all are.
+    pub(super) of_packages: BTreeSet<String>,
 }
 
 impl Shape {
@@ -193,7 +195,7 @@ impl Stack {
             let normal = ruled(frame, normalise::normal(frame), rules);
             let Some(normal) = normal else { continue };
             match normal.origin {
-                Origin::App => app.push((frame, normal)),
+                Origin::App | Origin::Package => app.push((frame, normal)),
                 Origin::Library if app.is_empty() => library.push((frame, normal)),
                 Origin::Import if app.is_empty() && library.is_empty() => {
                     let import = Normal {
@@ -238,7 +240,7 @@ fn ruled(frame: &CrashFrame, mut normal: Normal, rules: &FrameRules) -> Option<N
     if rules.skip.iter().any(begins) {
         return None;
     }
-    if !rules.in_app.is_empty() && matches!(normal.origin, Origin::App | Origin::Library) {
+    if !rules.in_app.is_empty() && matches!(normal.origin, Origin::App | Origin::Package | Origin::Library) {
         let own = rules.in_app.iter().any(begins);
         normal.origin = if own { Origin::App } else { Origin::Library };
     }
@@ -268,13 +270,18 @@ impl Frames {
         };
         let end_of =
             |at: usize| values.get(at).and_then(|value| last.get(value.as_str())).copied().unwrap_or(at);
+        let is_of_package = |(_, normal): &&(&CrashFrame, Normal)| normal.origin == Origin::Package;
         let mut made = Frames::default();
+        if !frames.iter().all(|frame| is_of_package(&frame)) {
+            made.of_packages =
+                frames.iter().filter(is_of_package).map(|(_, normal)| normal.value()).collect();
+        }
         let mut start = 0;
         while start < values.len() && made.parts.len() < MAX_FRAMES {
             let mut end = end_of(start);
             let mut at = start;
             let mut distinct: Vec<FingerprintPart> = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             while at <= end {
                 end = end.max(end_of(at));
                 if values.get(at).is_some_and(|value| seen.insert(value.as_str())) {
@@ -314,5 +321,140 @@ fn origin_of(frame: &CrashFrame, value: &str, count: usize) -> Option<String> {
         (true, count) => Some(format!("{count} times")),
         (false, 1) => Some(name),
         (false, count) => Some(format!("{name}, {count} times")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{app, crash, frame};
+    use super::*;
+    use crate::report::{CrashException, ExceptionRole};
+
+    fn values(crash: &Crash) -> Vec<String> {
+        crash.fingerprint.parts.iter().map(|part| part.value.clone()).collect()
+    }
+
+    fn library(module: &str, function: &str) -> CrashFrame {
+        frame(module, function, &format!("/usr/lib/python3.11/{}.py", module.replace('.', "/")))
+    }
+
+    #[test]
+    fn lines_places_and_versions_do_not_go_in() {
+        let one = crash(Some("SIGSEGV"), app(&["leaf", "main", "<module>"]));
+        let mut two = one.clone();
+        for frame in &mut two.frames {
+            frame.line = frame.line.map(|line| line + 10);
+            frame.file = Some("/home/user/app.py".into());
+        }
+        two.python = Some("3.11.9".into());
+        two.executable = Some("/opt/python".into());
+        assert_eq!(fingerprint(&two, &FrameRules::default()).id, one.fingerprint.id);
+        assert_eq!(one.fingerprint.id, "v1:667bb389d54a076b");
+    }
+
+    #[test]
+    fn names_signals_and_exceptions_do() {
+        let one = crash(Some("SIGSEGV"), app(&["leaf", "main"]));
+        let others = [
+            crash(Some("SIGSEGV"), app(&["leave", "main"])),
+            crash(Some("SIGSEGV"), app(&["leaf", "start"])),
+            crash(Some("SIGSEGV"), app(&["leaf"])),
+            crash(Some("SIGBUS"), app(&["leaf", "main"])),
+            crash(None, app(&["leaf", "main"])),
+        ];
+        let ids: HashSet<String> =
+            others.iter().chain([&one]).map(|crash| crash.fingerprint.id.clone()).collect();
+        assert_eq!(ids.len(), 6);
+    }
+
+    #[test]
+    fn plumbing_is_left_out_but_not_what_the_program_called() {
+        let mut frames = vec![library("json.decoder", "raw_decode"), library("json", "loads")];
+        frames.extend(app(&["load"]));
+        frames.push(library("asyncio.events", "Handle._run"));
+        frames.push(library("asyncio.base_events", "BaseEventLoop.run_forever"));
+        frames.extend(app(&["<module>"]));
+        let found = values(&crash(Some("SIGSEGV"), frames));
+        assert_eq!(found, ["SIGSEGV", "json.decoder.raw_decode", "json.loads", "app.load", "app.<module>"]);
+    }
+
+    #[test]
+    fn imports_count_where_nothing_is_above_them() {
+        let import =
+            || frame("importlib._bootstrap", "_call_with_frames_removed", "<frozen importlib._bootstrap>");
+        let frames = [vec![import(), import()], app(&["load"]), vec![import()], app(&["<module>"])].concat();
+        assert_eq!(
+            values(&crash(Some("SIGSEGV"), frames)),
+            ["SIGSEGV", "importlib.import", "app.load", "app.<module>"]
+        );
+    }
+
+    #[test]
+    fn recursion_counts_once_however_deep_it_is_and_wherever_it_ends() {
+        let deep = |depth: usize, names: &[&str]| {
+            let functions: Vec<&str> =
+                names.iter().copied().cycle().take(depth).chain(["main", "<module>"]).collect();
+            crash(Some("SIGSEGV"), app(&functions))
+        };
+        let one = deep(100, &["even", "odd"]);
+        assert_eq!(values(&one), ["SIGSEGV", "app.even", "app.odd", "app.main", "app.<module>"]);
+        assert_eq!(one.fingerprint.parts[1].from.as_deref(), Some("50 times"));
+        assert_eq!(deep(175, &["odd", "even"]).fingerprint.id, one.fingerprint.id);
+        assert_eq!(values(&deep(3, &["f"])), values(&deep(90, &["f"])));
+        assert_ne!(deep(100, &["even", "od"]).fingerprint.id, one.fingerprint.id);
+    }
+
+    #[test]
+    fn where_an_exception_was_raised_goes_in_without_what_is_on_the_stack() {
+        let mut one = crash(Some("SIGABRT"), app(&["give_up", "transfer", "<module>"]));
+        one.exceptions.push(CrashException {
+            type_name: "__main__.Overdrawn".into(),
+            message: Some("by 5".into()),
+            role: ExceptionRole::Handling,
+            traceback: app(&["withdraw", "transfer"]),
+        });
+        one.fingerprint = fingerprint(&one, &FrameRules::default());
+        assert_eq!(
+            values(&one),
+            ["SIGABRT", "app.give_up", "app.transfer", "app.<module>", "Overdrawn", "app.withdraw"]
+        );
+    }
+
+    #[test]
+    fn without_python_it_is_the_native_module_and_where_that_tells_nothing_the_program() {
+        let found = |module: Option<&str>| {
+            let crash =
+                Crash { native_module: module.map(str::to_owned), ..crash(Some("SIGSEGV"), Vec::new()) };
+            let made = fingerprint(&crash, &FrameRules::default());
+            made.parts.into_iter().map(|part| part.value).collect::<Vec<_>>()
+        };
+        assert_eq!(found(Some("/v/fast.cpython-311-x86_64-linux-gnu.so")), ["SIGSEGV", "fast"]);
+        assert_eq!(found(Some("/lib/libpthread-2.31.so")), ["SIGSEGV", "libc", "app"]);
+        assert_eq!(found(None), ["SIGSEGV", "unknown", "app"]);
+    }
+
+    #[test]
+    fn rules_choose_and_leave_out_frames() {
+        let mut frames = app(&["log_and_die", "pay"]);
+        frames.push(frame("framework.run", "dispatch", "/srv/framework/run.py"));
+        let one = crash(Some("SIGABRT"), frames);
+        let by = |rules: FrameRules| {
+            fingerprint(&one, &rules).parts.into_iter().map(|part| part.value).collect::<Vec<_>>()
+        };
+        let skip = FrameRules { skip: vec!["app.log_and_die".into()], ..FrameRules::default() };
+        assert_eq!(by(skip), ["SIGABRT", "app.pay", "framework.run.dispatch"]);
+        let in_app = FrameRules { in_app: vec!["app".into()], ..FrameRules::default() };
+        assert_eq!(by(in_app), ["SIGABRT", "app.log_and_die", "app.pay"]);
+        let other = FrameRules { in_app: vec!["ap".into()], ..FrameRules::default() };
+        assert_eq!(by(other)[1..], ["app.log_and_die", "app.pay", "framework.run.dispatch"]);
+    }
+
+    #[test]
+    fn hostile_stacks_are_bounded() {
+        let names: Vec<String> = (0..5000).map(|number| format!("f{number}x").repeat(1000)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let parts = crash(Some("SIGSEGV"), app(&names)).fingerprint.parts;
+        assert_eq!(parts.len(), 1 + MAX_FRAMES);
+        assert!(parts.iter().all(|part| part.value.len() < 1000));
     }
 }

@@ -207,3 +207,106 @@ fn member(entry: &Entry, crash: &Crash) -> Member {
         fingerprint: crash.fingerprint.id.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{app, crash, entry};
+    use super::*;
+    use crate::report::{Failure, FailureKind};
+    use std::time::{Duration, Instant};
+
+    fn failure(path: &str) -> Entry {
+        let failure = Failure { kind: FailureKind::Unreadable, message: "no dump".into() };
+        Entry { outcome: Outcome::Failure(failure), ..entry(path, crash(None, Vec::new())) }
+    }
+
+    fn some() -> Vec<Entry> {
+        let mut entries = vec![failure("/z/noise"), failure("/a/noise")];
+        for (number, function) in ["a", "b", "a", "c", "a", "b"].iter().enumerate() {
+            let crash = crash(Some("SIGSEGV"), app(&[function, "main", "<module>"]));
+            let mut entry = entry(&format!("/dumps/{number}"), crash);
+            entry.time = Some(format!("2026-11-2{number}T00:00:00Z"));
+            entries.push(entry);
+        }
+        entries
+    }
+
+    #[test]
+    fn dumps_of_the_same_crash_are_a_group() {
+        let triage = group(some(), &GroupOptions::default());
+        let told: Vec<(&str, usize)> =
+            triage.groups.iter().map(|group| (group.title.as_str(), group.count)).collect();
+        assert_eq!(told, [("SIGSEGV in app.a", 3), ("SIGSEGV in app.b", 2), ("SIGSEGV in app.c", 1)]);
+        let first = &triage.groups[0];
+        assert_eq!(first.first_seen.as_deref(), Some("2026-11-20T00:00:00Z"));
+        assert_eq!(first.last_seen.as_deref(), Some("2026-11-24T00:00:00Z"));
+        assert_eq!(first.representative.path, "/dumps/4");
+        let members: Vec<&str> = first.members.iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(members, ["/dumps/0", "/dumps/2", "/dumps/4"]);
+        let failures: Vec<&str> = triage.failures.iter().map(|failure| failure.path.as_str()).collect();
+        assert_eq!(failures, ["/a/noise", "/z/noise"]);
+        assert_eq!((triage.totals.dumps, triage.totals.analyzed, triage.totals.failed), (8, 6, 2));
+        assert_eq!((triage.totals.groups, triage.totals.new_groups), (3, 3));
+    }
+
+    #[test]
+    fn the_order_of_entries_does_not_matter_and_each_dump_counts_once() {
+        let expected = group(some(), &GroupOptions::default());
+        for turn in 0..8 {
+            let mut entries = some();
+            entries.rotate_left(turn);
+            if turn % 2 == 1 {
+                entries.reverse();
+            }
+            let mut again = entries[turn].clone();
+            again.elapsed_ms += 7;
+            entries.push(again);
+            // A worker was lost, and the dump done again.
+            entries.push(Entry { path: "/dumps/1".into(), time: some()[3].time.clone(), ..failure("") });
+            assert_eq!(group(entries, &GroupOptions::default()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_similar_joins_the_whole_and_only_where_it_may() {
+        let whole = crash(Some("SIGSEGV"), app(&["Worker.run", "main"]));
+        let mut partial = crash(Some("SIGSEGV"), app(&["run", "main"]));
+        partial.frames[0].unqualified = true;
+        let entries = vec![entry("/1", partial.clone()), entry("/2", partial), entry("/3", whole.clone())];
+        let merged = group(entries.clone(), &GroupOptions::default());
+        assert_eq!(merged.groups.len(), 1);
+        assert_eq!(merged.groups[0].fingerprints.len(), 2);
+        let exact = group(entries.clone(), &GroupOptions { similar: false, ..GroupOptions::default() });
+        assert_eq!(exact.groups.len(), 2);
+        let mut even = entries;
+        even.remove(0);
+        assert_eq!(group(even, &GroupOptions::default()).groups[0].id, whole.fingerprint.id);
+    }
+
+    #[test]
+    fn rules_of_frames_make_fingerprints_anew() {
+        let of = |helper: &str| crash(Some("SIGSEGV"), app(&[helper, "pay", "main"]));
+        let entries = vec![entry("/1", of("log")), entry("/2", of("die"))];
+        let frames = FrameRules { skip: vec!["app.log".into(), "app.die".into()], ..FrameRules::default() };
+        let triage = group(entries, &GroupOptions { frames, ..GroupOptions::default() });
+        assert_eq!(triage.groups.len(), 1);
+        assert_eq!(triage.groups[0].title, "SIGSEGV in app.pay");
+        assert_eq!(triage.groups[0].fingerprints.len(), 1);
+    }
+
+    #[test]
+    fn many_hostile_entries_take_no_more_than_their_number() {
+        let entries: Vec<Entry> = (0..20_000)
+            .map(|number| {
+                let name = format!("C{}.run", number % 10_000);
+                let mut crash = crash(Some("SIGSEGV"), app(&[&name, "main"]));
+                crash.frames[0].unqualified = number % 3 == 0;
+                entry(&format!("/dumps/{number}"), crash)
+            })
+            .collect();
+        let started = Instant::now();
+        let triage = group(entries, &GroupOptions::default());
+        assert_eq!(triage.groups.iter().map(|group| group.count).sum::<usize>(), 20_000);
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    }
+}

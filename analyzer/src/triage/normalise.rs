@@ -15,8 +15,10 @@ const LONGEST: usize = 300;
 /// Whose code a frame runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Origin {
-    /// The program's own, and that of packages installed for it.
+    /// The program's own.
     App,
+    /// That of a package which is installed for it.
+    Package,
     /// Python's own library.
     Library,
     /// What starts modules and threads: it is in the way of all code and tells nothing.
@@ -190,7 +192,7 @@ fn without_ending(name: &str) -> &str {
     }
 }
 
-/// The module that a file below a folder of packages is; else its stem.
+/// The module that a file below a folder of packages is; else its stem, before which there may be packages.
 fn module_of_file(file: &str) -> String {
     if let Some(frozen) = file.strip_prefix("<frozen ").and_then(|rest| rest.strip_suffix('>')) {
         return cut(frozen);
@@ -199,15 +201,13 @@ fn module_of_file(file: &str) -> String {
         return "?".to_owned();
     }
     let parts: Vec<&str> = split(file).collect();
-    let below = packages(&parts).or_else(|| library(&parts)).unwrap_or(parts.len().saturating_sub(1));
+    let Some(below) = packages(&parts).or_else(|| library(&parts, is_windows_path(file))) else {
+        return format!("{UNKNOWN}.{}", stem(file));
+    };
     let inside = parts.get(below..).unwrap_or_default();
     let mut names: Vec<String> = inside.iter().map(|part| stable(without_ending(part))).collect();
     if names.len() > 1 && names.last().is_some_and(|last| last == "__init__" || last == "__main__") {
         names.pop();
-    }
-    let is_whole = packages(&parts).or_else(|| library(&parts)).is_some();
-    if !is_whole {
-        return format!("{UNKNOWN}.{}", stem(file));
     }
     if names.len() == 1 { stem(file) } else { cut(names.join(".")) }
 }
@@ -219,7 +219,7 @@ fn packages(parts: &[&str]) -> Option<usize> {
 }
 
 /// Where in a path the name of a module of Python's own library is: below `lib/python3.11`, `python311.zip`, `Lib`.
-fn library(parts: &[&str]) -> Option<usize> {
+fn library(parts: &[&str], windows: bool) -> Option<usize> {
     let mut before = "";
     for (at, part) in parts.iter().enumerate() {
         let next = parts.get(at + 1)?;
@@ -233,7 +233,8 @@ fn library(parts: &[&str]) -> Option<usize> {
         if is_version && (before.eq_ignore_ascii_case("lib") || before == "lib64" || zip) {
             return Some(at + 1);
         }
-        if *part == "Lib" && is_of_library(without_ending(next)) {
+        let is_folder = if windows { part.eq_ignore_ascii_case("lib") } else { *part == "Lib" };
+        if is_folder && is_of_library(without_ending(next)) {
             return Some(at + 1);
         }
         before = part;
@@ -250,7 +251,10 @@ fn origin(module: &str, function: &str, file: Option<&str>) -> Origin {
     let file = file.unwrap_or_default();
     let parts: Vec<&str> = split(file).collect();
     let is_frozen = file.starts_with("<frozen ");
-    let below_library = packages(&parts).is_none() && library(&parts).is_some();
+    if packages(&parts).is_some() {
+        return Origin::Package;
+    }
+    let below_library = library(&parts, is_windows_path(file)).is_some();
     // What is frozen into a program that brings its own Python has no folder before it.
     let is_relative = !file.starts_with('/') && !is_windows_path(file);
     if !(below_library || (is_of_library(top) && (is_frozen || is_relative || is_text(file)))) {
@@ -330,4 +334,151 @@ fn cut(name: impl AsRef<str>) -> String {
 /// Whether a module is one of Python's own library, of any version: `sys.stdlib_module_names` and what was there before.
 fn is_of_library(top: &str) -> bool {
     LIBRARY.binary_search(&top).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(module: Option<&str>, function: &str, file: &str) -> CrashFrame {
+        CrashFrame {
+            module: module.map(str::to_owned),
+            function: function.into(),
+            unqualified: false,
+            file: Some(file.into()),
+            line: None,
+            locals: Vec::new(),
+        }
+    }
+
+    fn value(module: Option<&str>, function: &str, file: &str) -> String {
+        normal(&frame(module, function, file)).value()
+    }
+
+    #[test]
+    fn scripts_are_called_as_when_they_are_imported() {
+        let main = Some("__main__");
+        assert_eq!(value(main, "Worker.run", "/srv/worker.py"), "worker.Worker.run");
+        assert_eq!(value(Some("__mp_main__"), "run", "/home/a/worker.py"), "worker.run");
+        assert_eq!(value(main, "run", r"C:\work\worker.py"), "worker.run");
+        assert_eq!(value(main, "<module>", "/srv/shop/__main__.py"), "shop.<module>");
+        assert_eq!(value(Some("shop.__main__"), "<module>", "/srv/shop/__main__.py"), "shop.<module>");
+        assert_eq!(value(main, "<module>", "<string>"), "__main__.<module>");
+        assert_eq!(value(main, "<module>", "/tmp/tmpx8a_k2qz/job.py"), "job.<module>");
+        assert_eq!(value(main, "<module>", "/tmp/tmpx8a_k2qz.py"), "tmp*.<module>");
+        assert_eq!(value(main, "f", "<ipython-input-3-1d2e>"), "__main__.f");
+        assert_eq!(value(main, "f", "/tmp/ipykernel_4711/99.py"), "__main__.f");
+    }
+
+    #[test]
+    fn modules_without_a_name_get_it_from_their_path() {
+        let file = "/opt/venv/lib/python3.9/site-packages/flask/app.py";
+        assert_eq!(value(None, "Flask.run", file), "flask.app.Flask.run");
+        let file = "/usr/lib/python3.11/asyncio/__init__.py";
+        assert_eq!(value(None, "f", file), "asyncio.f");
+        assert_eq!(value(None, "f", r"C:\Python38\lib\json\decoder.py"), "json.decoder.f");
+        assert_eq!(value(None, "f", "/srv/app.py"), "*.app.f");
+        assert_eq!(value(None, "f", "<frozen importlib._bootstrap>"), "importlib._bootstrap.f");
+        assert_eq!(value(None, "f", ""), "?.f");
+    }
+
+    #[test]
+    fn what_is_inside_of_functions_is_called_without_them() {
+        let folded = |name: &str| normal(&frame(Some("m"), name, "/m.py")).function;
+        assert_eq!(folded("a.<locals>.b"), "b");
+        assert_eq!(folded("a.<locals>.C.m"), "C.m");
+        assert_eq!(folded("a.<locals>.<lambda>"), "<lambda>");
+        assert_eq!(folded("C.<lambda>"), "<lambda>");
+        assert_eq!(folded("a.<locals>.<listcomp>.<lambda>"), "<lambda>");
+        assert_eq!(folded("a.<locals>.<genexpr>"), "<genexpr>");
+        assert_eq!(folded("__create_fn__.<locals>.__init__"), "__init__");
+    }
+
+    #[test]
+    fn names_that_are_made_up_are_all_the_same() {
+        assert_eq!(stable("wrapper_0x7f3a12bc9d10"), "wrapper_*");
+        assert_eq!(stable("job_1763789012"), "job_*");
+        assert_eq!(stable("f_5d41402abc4b2a76b9719d911017c592"), "f_*");
+        assert_eq!(stable("123456789"), MADE_UP);
+        for kept in
+            ["step_1", "step_2", "sha256", "utf_16_le", "decade", "facade", "log2", "v20", "test_2024"]
+        {
+            assert_eq!(stable(kept), kept);
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_whole_say_so() {
+        let unqualified = |function: &str| {
+            normal(&CrashFrame { unqualified: true, ..frame(Some("m"), function, "/m.py") }).function
+        };
+        assert_eq!(unqualified("run"), "*.run");
+        assert_eq!(unqualified("<module>"), "<module>");
+        assert_eq!(unqualified("<lambda>"), "<lambda>");
+    }
+
+    #[test]
+    fn frames_are_told_apart_by_whose_code_they_run() {
+        let origin =
+            |module: &str, function: &str, file: &str| normal(&frame(Some(module), function, file)).origin;
+        assert_eq!(origin("json.decoder", "f", "/opt/x/lib/python3.13t/json/decoder.py"), Origin::Library);
+        assert_eq!(origin("json.decoder", "f", "/x/python311.zip/json/decoder.pyc"), Origin::Library);
+        assert_eq!(origin("json.decoder", "f", "<frozen json.decoder>"), Origin::Library);
+        assert_eq!(origin("json.decoder", "f", "json/decoder.py"), Origin::Library);
+        assert_eq!(origin("threading", "f", r"C:\Python38\lib\threading.py"), Origin::Library);
+        assert_eq!(
+            origin("threading", "Thread._bootstrap", "/usr/lib/python3.9/threading.py"),
+            Origin::Bootstrap
+        );
+        assert_eq!(origin("importlib._bootstrap", "f", "<frozen importlib._bootstrap>"), Origin::Import);
+        assert_eq!(origin("queue", "f", "/srv/queue.py"), Origin::App);
+        assert_eq!(origin("lib.queue", "f", "/srv/lib/queue.py"), Origin::App);
+        assert_eq!(origin("flask.app", "f", "/v/lib/python3.9/site-packages/flask/app.py"), Origin::Package);
+        assert_eq!(origin("m", "f.<locals>.<listcomp>", "/m.py"), Origin::Comprehension);
+    }
+
+    #[test]
+    fn native_modules_have_no_version() {
+        for (path, name) in [
+            ("/usr/lib/x86_64-linux-gnu/libc.so.6", "libc"),
+            ("/lib/libc-2.31.so", "libc"),
+            ("/root/.pyenv/versions/3.11.7/lib/libpython3.11.so.1.0", "python"),
+            ("/usr/bin/python3.11", "python"),
+            (r"C:\Python312\python312.dll", "python"),
+            (r"C:\Python312\python.exe", "python"),
+            ("/v/numpy/_multiarray_umath.cpython-311-x86_64-linux-gnu.so", "_multiarray_umath"),
+            (r"C:\v\fast.cp311-win_amd64.pyd", "fast"),
+            ("/v/x.abi3.so", "x"),
+            ("/v/numpy.libs/libopenblas64_p-r0-0cf96a72.3.23.dev.so", "libopenblas64_p-r0"),
+            ("/tmp/ext.so (deleted)", "ext"),
+            ("/usr/bin/uwsgi", "uwsgi"),
+            ("libpythonic.so", "libpythonic"),
+        ] {
+            assert_eq!(native(path), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_its_script_or_module() {
+        let program = |line: &str| program(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(program("/usr/bin/python3 -u -X dev /srv/app.py --port 1").unwrap(), "app");
+        assert_eq!(program("python3.11 -m shop serve").unwrap(), "shop");
+        assert_eq!(program("python -mshop").unwrap(), "shop");
+        assert_eq!(program("python /srv/shop/__main__.py").unwrap(), "shop");
+        assert_eq!(program("python -c pass"), None);
+        assert_eq!(program("uwsgi app.ini"), None);
+    }
+
+    #[test]
+    fn exceptions_are_called_as_they_are_now() {
+        assert_eq!(exception("__main__.Failed"), "Failed");
+        assert_eq!(exception("app.f.<locals>.Failed"), "Failed");
+        assert_eq!(exception("socket.timeout"), "TimeoutError");
+        assert_eq!(exception("app.errors.Failed"), "app.errors.Failed");
+    }
+
+    #[test]
+    fn the_modules_of_the_library_are_sorted() {
+        assert!(LIBRARY.is_sorted());
+    }
 }

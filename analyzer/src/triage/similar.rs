@@ -14,6 +14,8 @@ const NEAR: f64 = 0.2;
 const NEAR_OVER_VERSIONS: f64 = 0.5;
 /// How many frames of the library another version may have where one has none of them.
 const FEW: usize = 2;
+/// How much of the frames of packages another version of them may have more.
+const NEAR_IN_PACKAGES: f64 = 0.3;
 /// How many of a program's frames a stack must have left to be taken for a part of another one.
 const ENOUGH: usize = 2;
 /// How many functions may be above a deep recursion, which ends in any of them.
@@ -40,7 +42,7 @@ impl Variant {
                 .any(|stack| unknown(&stack.app) || unknown(&stack.library))
     }
 
-    /// How many frames of the program's own it has.
+    /// How many frames it has.
     pub(super) fn depth(&self) -> usize {
         self.shape.stack.app.parts.len()
     }
@@ -48,8 +50,9 @@ impl Variant {
     /// What to look for to find what it may be similar to.
     pub(super) fn looks_for(&self) -> Vec<String> {
         let stack = &self.shape.stack;
-        let mut keys = vec![self.key('=', &names(&stack.app, stack.app.parts.len()))];
-        if stack.app.parts.is_empty() {
+        let own = own(&stack.app);
+        let mut keys = vec![self.key('=', &own.join("\0"))];
+        if own.is_empty() {
             keys.extend(stack.library.values().take(FOUND_BY).map(|value| self.key('l', last(value))));
         }
         if stack.app.recursive {
@@ -59,8 +62,8 @@ impl Variant {
             let tail: Vec<&str> = stack.app.values().skip(at).map(last).collect();
             keys.push(self.key('d', &tail.join("\0")));
         }
-        if self.shape.cut && stack.app.parts.len() >= ENOUGH {
-            keys.push(self.key('c', &names(&stack.app, stack.app.parts.len())));
+        if self.shape.cut && own.len() >= ENOUGH {
+            keys.push(self.key('c', &own.join("\0")));
         }
         keys
     }
@@ -68,11 +71,13 @@ impl Variant {
     /// What it is found by.
     pub(super) fn found_by(&self) -> Vec<String> {
         let app = &self.shape.stack.app;
+        let own = own(app);
         let mut keys = self.looks_for();
         if !app.recursive {
             keys.push(self.key('r', &set(app)));
         }
-        keys.extend((ENOUGH..app.parts.len()).map(|length| self.key('c', &names(app, length))));
+        let beginnings = (ENOUGH..own.len()).filter_map(|length| own.get(..length));
+        keys.extend(beginnings.map(|beginning| self.key('c', &beginning.join("\0"))));
         keys
     }
 
@@ -101,18 +106,45 @@ pub(super) fn is_partial(fingerprint: &Fingerprint) -> bool {
 
 /// `elsewhere`: whether no version of Python is common to both.
 fn are_similar(one: &Stack, two: &Stack, two_is_cut: bool, elsewhere: bool) -> bool {
-    let calls: Vec<&str> = one.app.values().collect();
-    let others: Vec<&str> = two.app.values().collect();
-    let same_calls = same(&calls, &others)
-        || (two_is_cut && others.len() >= ENOUGH && calls.len() > others.len() && {
-            same(calls.get(..others.len()).unwrap_or_default(), &others)
-        })
-        || same_recursion(&one.app, &two.app);
+    let same_calls = same_calls(&one.app, &two.app, two_is_cut) || same_recursion(&one.app, &two.app);
     same_calls && library_is_near(&one.library, &two.library, elsewhere)
 }
 
-fn same(calls: &[&str], others: &[&str]) -> bool {
-    calls.len() == others.len() && calls.iter().zip(others).all(|(one, two)| may_be_same(one, two))
+/// Whether the program's own frames are the same, and those of packages but for some that one of both has more. Where
+/// `two_is_cut`, it may end before the other does.
+fn same_calls(one: &Frames, two: &Frames, two_is_cut: bool) -> bool {
+    let weight = |depth: usize| 1.0 / (1.0 + depth as f64 / 4.0);
+    let (mut more, mut fewer, mut all) = (0.0, 0.0, 0.0);
+    let (mut ones, mut twos) = (one.values().enumerate().peekable(), two.values().peekable());
+    let mut common = 0;
+    loop {
+        match (ones.peek(), twos.peek()) {
+            (Some((depth, call)), Some(other)) if may_be_same(call, other) => {
+                all += weight(*depth);
+                common += 1;
+                ones.next();
+                twos.next();
+            }
+            (Some((depth, call)), other)
+                if one.of_packages.contains(*call)
+                    && (other.is_none() || two.values().all(|known| !may_be_same(call, known))) =>
+            {
+                more += weight(*depth);
+                all += weight(*depth);
+                ones.next();
+            }
+            (call, Some(other)) if two.of_packages.contains(*other) => {
+                let depth = call.map_or(one.parts.len(), |(depth, _)| *depth);
+                fewer += weight(depth);
+                all += weight(depth);
+                twos.next();
+            }
+            (None, None) => break,
+            (Some(_), None) if two_is_cut && common >= ENOUGH => break,
+            _ => return false,
+        }
+    }
+    (more == 0.0 || fewer == 0.0) && f64::max(more, fewer) <= NEAR_IN_PACKAGES * all
 }
 
 /// Whether both recur through the same functions, one of them deeper or from another function than the other; or deeply,
@@ -182,9 +214,6 @@ fn fits(partial: &str, whole: &str) -> bool {
 fn library_is_near(one: &Frames, two: &Frames, elsewhere: bool) -> bool {
     let ones: Vec<&str> = one.values().collect();
     let twos: Vec<&str> = two.values().collect();
-    if same(&ones, &twos) {
-        return true;
-    }
     let near = if elsewhere { NEAR_OVER_VERSIONS } else { NEAR };
     let few = |longer: &[&str], shorter: &[&str]| shorter.is_empty() && longer.len() <= FEW;
     (elsewhere && (few(&ones, &twos) || few(&twos, &ones))) || distance(&ones, &twos) <= near
@@ -216,9 +245,9 @@ fn distance(one: &[&str], two: &[&str]) -> f64 {
     if total == 0.0 { 0.0 } else { before.last().copied().unwrap_or(total) / total }
 }
 
-/// The last names of the innermost frames.
-fn names(frames: &Frames, count: usize) -> String {
-    frames.values().take(count).map(last).collect::<Vec<_>>().join("\0")
+/// The last names of the program's own frames.
+fn own(frames: &Frames) -> Vec<&str> {
+    frames.values().filter(|value| !frames.of_packages.contains(*value)).map(last).collect()
 }
 
 fn set(frames: &Frames) -> String {
@@ -227,4 +256,134 @@ fn set(frames: &Frames) -> String {
 
 fn last(value: &str) -> &str {
     value.rsplit('.').next().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fingerprint::FrameRules;
+    use super::super::samples::{app, crash, frame};
+    use super::*;
+    use crate::report::{Crash, CrashFrame};
+
+    fn variant(crash: &Crash) -> Variant {
+        Variant {
+            shape: Shape::of(crash, &FrameRules::default()),
+            versions: crash.python.iter().cloned().collect(),
+        }
+    }
+
+    fn similar(one: &Crash, two: &Crash) -> bool {
+        let (one, two) = (variant(one), variant(two));
+        let found = two.looks_for().iter().any(|key| one.found_by().contains(key));
+        let is_similar = one.is_similar(&two);
+        assert!(found || !is_similar, "similar, but not found");
+        is_similar
+    }
+
+    fn segfault(frames: Vec<CrashFrame>) -> Crash {
+        crash(Some("SIGSEGV"), frames)
+    }
+
+    fn in_python(version: &str, crash: Crash) -> Crash {
+        Crash { python: Some(version.into()), ..crash }
+    }
+
+    fn unqualified(name: &str) -> CrashFrame {
+        CrashFrame { unqualified: true, ..app(&[name]).remove(0) }
+    }
+
+    fn library(function: &str) -> CrashFrame {
+        frame("asyncio.events", function, "/usr/lib/python3.11/asyncio/events.py")
+    }
+
+    fn package(function: &str) -> CrashFrame {
+        frame("flask.app", function, "/v/lib/python3.11/site-packages/flask/app.py")
+    }
+
+    #[test]
+    fn another_name_is_never_similar() {
+        let one = segfault(app(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "<module>"]));
+        for at in 0..10 {
+            let mut other = one.clone();
+            other.frames[at].function = "renamed".into();
+            assert!(!similar(&one, &in_python("3.8.1", other)));
+        }
+        let mut class = one.clone();
+        class.frames[0].function = "A.a".into();
+        assert!(!similar(&one, &class));
+        assert!(!similar(&one, &segfault(app(&["a", "b", "c", "d", "e", "f", "g", "h", "<module>"]))));
+    }
+
+    #[test]
+    fn a_name_that_is_not_whole_may_be_any_that_ends_so() {
+        let method = segfault(app(&["Worker.run", "main"]));
+        let function = segfault(app(&["run", "main"]));
+        let partial = segfault([vec![unqualified("run")], app(&["main"])].concat());
+        let other = segfault([vec![unqualified("runs")], app(&["main"])].concat());
+        assert!(similar(&method, &partial) && similar(&function, &partial));
+        assert!(!similar(&method, &function) && !similar(&method, &other));
+    }
+
+    #[test]
+    fn names_with_unknown_parts_fit_whole_ones() {
+        assert!(fits("app.*.run", "app.run") && fits("app.*.run", "app.Worker.Inner.run"));
+        assert!(fits("*.app.run", "shop.app.run") && fits("*.app.*.run", "a.b.app.C.run"));
+        assert!(!fits("app.*.run", "shop.app.run") && !fits("app.*.run", "app.Worker.rerun"));
+        assert!(!fits("*.app.run", "app.Worker.run") && !fits("*", "a") && !fits("a.*", "a.b"));
+        assert!(!fits("a.b.*.b", "a.b"));
+    }
+
+    #[test]
+    fn what_the_library_did_may_differ_over_versions_only() {
+        let with = |library_frames: &[&str]| {
+            let library: Vec<CrashFrame> = library_frames.iter().map(|name| library(name)).collect();
+            segfault([library, app(&["wait", "main"])].concat())
+        };
+        let one = with(&["select", "poll", "turn", "run"]);
+        let inserted = with(&["select", "poll", "step", "turn", "run"]);
+        assert!(similar(&one, &in_python("3.14.0", inserted.clone())));
+        assert!(similar(&one, &inserted));
+        assert!(similar(&with(&["select"]), &in_python("3.14.0", with(&[]))));
+        assert!(!similar(&with(&["select"]), &with(&[])));
+        assert!(!similar(&with(&["select"]), &in_python("3.14.0", with(&["close"]))));
+    }
+
+    #[test]
+    fn another_version_of_a_package_may_have_a_few_frames_more() {
+        let calls = |names: &[&str]| {
+            let mut frames = app(&["view"]);
+            frames.extend(names.iter().map(|name| package(name)));
+            frames.extend(app(&["<module>"]));
+            segfault(frames)
+        };
+        let one = calls(&["dispatch", "full_dispatch", "wsgi_app", "call"]);
+        assert!(similar(&one, &calls(&["dispatch", "full_dispatch", "wrapped", "wsgi_app", "call"])));
+        assert!(similar(&calls(&["dispatch", "full_dispatch", "wrapped", "wsgi_app", "call"]), &one));
+        assert!(!similar(&one, &calls(&["dispatch", "full_dispatch", "other_app", "call"])));
+        assert!(!similar(&one, &calls(&[])));
+    }
+
+    #[test]
+    fn a_stack_that_is_cut_is_a_part_of_a_whole_one() {
+        let whole = segfault(app(&["a", "b", "c", "<module>"]));
+        let part = |names: &[&str]| Crash { cut: true, ..segfault(app(names)) };
+        assert!(similar(&whole, &part(&["a", "b"])));
+        assert!(!similar(&whole, &part(&["a"])));
+        assert!(!similar(&whole, &part(&["b", "c"])));
+        assert!(!similar(&whole, &segfault(app(&["a", "b"]))));
+    }
+
+    #[test]
+    fn a_recursion_may_end_in_any_of_its_functions() {
+        let recursion = |depth: usize, first: &[&str], cycle: &[&str]| {
+            let cycle = cycle.iter().copied().cycle().take(depth);
+            let names: Vec<&str> = first.iter().copied().chain(cycle).chain(["main"]).collect();
+            segfault(app(&names))
+        };
+        let deep = recursion(100, &[], &["even", "odd"]);
+        assert!(similar(&deep, &recursion(10, &[], &["odd", "even"])));
+        assert!(similar(&deep, &recursion(100, &["check"], &["odd", "even"])));
+        assert!(!similar(&deep, &recursion(100, &[], &["od", "even"])));
+        assert!(!similar(&recursion(10, &[], &["f"]), &recursion(10, &["check"], &["f"])));
+    }
 }
