@@ -98,6 +98,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("num_bigint", &["object"]),
     ("object", &["dump", "layout", "process"]),
     ("procfs", &["live"]),
+    ("quick_xml", &["render"]),
     ("rayon", &["batch"]),
     ("regex", &["redact"]),
     ("regex_syntax", &["object"]),

@@ -1,12 +1,20 @@
 //! Showing a [`Triage`](crate::report::Triage): text for people, JSON for programs, and what CI servers read.
 
+mod github;
 mod json;
+mod junit;
+mod markdown;
 mod names;
 #[cfg(test)]
 mod samples;
+mod sarif;
 mod text;
 
+pub use github::github;
 pub use json::{json, ndjson};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use sarif::sarif;
 pub use text::text;
 
 /// How a triage is shown. What a format has no use for, it leaves aside.

@@ -1,13 +1,15 @@
 //! What all formats say in the same words: counts, times, places, what a group is called.
 
-use crate::render::sanitize::line;
+use crate::render;
+use crate::render::sanitize::{Guard, Notation, line};
 use crate::report::{Counted, Crash, CrashFrame, FailureKind, Group, GroupStatus, Severity, Triage};
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// The longest that a name or message is shown outside of JSON, in characters.
 pub(super) const LONGEST: usize = 300;
 
-/// `text` on one line, with nothing in it that a terminal could obey, cut to `most` characters.
+/// `text` on one line, with nothing in it that a terminal or a CI server's log could obey, cut to `most` characters.
 pub(super) fn clip(text: &str, most: usize) -> String {
     let mut kept: String = line(text.get(..floor(text, most.saturating_mul(4))).unwrap_or_default())
         .to_string()
@@ -19,7 +21,35 @@ pub(super) fn clip(text: &str, most: usize) -> String {
         kept.pop();
         kept.push('…');
     }
-    kept
+    without_commands(kept)
+}
+
+/// `text` on its lines, made harmless like that of [`clip`] and cut to `most` bytes behind a whole line where there is
+/// one.
+pub(super) fn block(text: &str, most: usize) -> String {
+    let cut = text.get(..floor(text, most)).unwrap_or_default();
+    let is_cut = cut.len() < text.len();
+    let cut = if is_cut { cut.rsplit_once('\n').map_or(cut, |(whole, _)| whole) } else { cut };
+    let mut shown = without_commands(render::to_string(|out| {
+        Guard::new(out, Notation::Python).write_all(cut.as_bytes())
+    }));
+    if is_cut {
+        shown.push_str("\n... (cut)");
+    }
+    shown
+}
+
+/// `text` without commands as `##[group]` and `##vso[task.complete]`, which CI servers obey wherever they stand in a line:
+/// their second `#` is escaped.
+fn without_commands(text: String) -> String {
+    let is_command = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default().strip_prefix("##").unwrap_or_default();
+        rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('[')
+    };
+    if !text.match_indices('#').any(|(at, _)| is_command(at)) {
+        return text;
+    }
+    text.replace("##", "#\\x23")
 }
 
 /// The last place at or before `at` where a character of `text` begins.
@@ -130,6 +160,12 @@ pub(super) fn failure(kind: FailureKind) -> &'static str {
     }
 }
 
+/// What the process died of, in a word: the exception's type, the signal, or the category.
+pub(super) fn cause(crash: &Crash) -> &str {
+    let exception = crash.exceptions.first().map(|exception| exception.type_name.as_str());
+    exception.or(crash.signal.as_deref()).unwrap_or(&crash.category)
+}
+
 /// `app.models.User.save (/srv/app/models.py:12)`.
 pub(super) fn frame(frame: &CrashFrame) -> String {
     let mut text = function(frame);
@@ -149,6 +185,15 @@ pub(super) fn function(frame: &CrashFrame) -> String {
         Some(module) => format!("{}.{}", name(module), name(&frame.function)),
         None => name(&frame.function),
     }
+}
+
+/// A link that can be followed: an address of the web with no character that could end it.
+pub(super) fn link(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let is_plain = |c: char| {
+        c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\' | '^' | '{' | '|' | '}')
+    };
+    (!rest.is_empty() && text.len() < 2048 && rest.chars().all(is_plain)).then_some(text)
 }
 
 /// A line of a source file.
@@ -198,6 +243,31 @@ mod tests {
         assert_eq!(clip("a\nb\u{1b}", 20), "a\\nb\\x1b");
         assert_eq!(clip(&"你".repeat(1 << 20), 3), "你你…");
         assert_eq!(clip("", 5), "");
+        assert_eq!(block("a\n\tb\u{1b}\n\nc", 100), "a\n\tb\\x1b\n\nc");
+        assert_eq!(block("aaa\nbbb\nccc", 9), "aaa\nbbb\n... (cut)");
+        assert_eq!(block("你你你", 7), "你你\n... (cut)");
+    }
+
+    #[test]
+    fn commands_of_ci_servers_are_none_any_more() {
+        assert_eq!(clip("x ##vso[task.complete]", 99), "x #\\x23vso[task.complete]");
+        assert_eq!(block("###[error]", 99), "#\\x23#[error]");
+        assert_eq!(clip("## heading", 99), "## heading");
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_links() {
+        assert_eq!(link("https://example.org/a?b=c#d"), Some("https://example.org/a?b=c#d"));
+        for other in [
+            "javascript:alert(1)",
+            "https://",
+            "http://a/\"onload=",
+            "https://a b",
+            "https://a\n",
+            "HTTP://A",
+        ] {
+            assert_eq!(link(other), None, "{other}");
+        }
     }
 
     #[test]
