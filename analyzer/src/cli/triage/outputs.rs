@@ -73,11 +73,11 @@ fn one(
         TriageFormat::Text => render::triage::text(triage, options, out),
         TriageFormat::Json => render::triage::json(triage, out),
         TriageFormat::Ndjson => render::triage::ndjson(entries, out),
-        TriageFormat::Junit
-        | TriageFormat::Sarif
-        | TriageFormat::Github
-        | TriageFormat::Markdown
-        | TriageFormat::Html => Err(io::Error::other("this format is not there yet")),
+        TriageFormat::Junit => render::triage::junit(triage, options, out),
+        TriageFormat::Sarif => render::triage::sarif(triage, options, out),
+        TriageFormat::Github => render::triage::github(triage, options, out),
+        TriageFormat::Markdown => render::triage::markdown(triage, options, out),
+        TriageFormat::Html => Err(io::Error::other("this format is not there yet")),
     }
 }
 
