@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod gather;
+mod history;
 mod judges;
 mod outputs;
 mod progress;
@@ -30,6 +31,10 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
         Some(TriageCommand::Baseline(args)) => baseline::run(args),
         Some(TriageCommand::Rules(args)) => rules::run(args),
         Some(TriageCommand::Worker(args)) => worker::run(args),
+        Some(TriageCommand::History(args)) => history::history(args),
+        Some(TriageCommand::Regressions(args)) => history::regressions(args),
+        Some(TriageCommand::Trend(args)) => history::trend(args),
+        Some(TriageCommand::Fixed(args)) => history::fixed(args),
         None => sort(args),
     }
 }
@@ -37,8 +42,12 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
     let judges = Judges::read(&args.work, args.codeowners.as_deref(), args.baseline.as_deref())?;
-    let (kept, triage) = groups(&args.work, &judges, outputs::want_entries(args))?;
+    let mut store = history::open(args)?;
+    let (kept, mut triage) = groups(&args.work, &judges, outputs::want_entries(args))?;
+    // What was found is shown even where it cannot be recorded.
+    let recorded = store.as_mut().map_or(Ok(()), |store| history::record(args, store, &mut triage));
     outputs::write(args, &triage, &kept)?;
+    recorded?;
     if !triage.complete {
         return Ok(interrupted(&args.work, &triage));
     }
