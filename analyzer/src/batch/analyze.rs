@@ -72,7 +72,9 @@ pub(super) fn name_of(path: &Path) -> String {
 
 fn analyzed(path: &Path, options: &AnalyzeOptions) -> Result<(Report, Vec<String>), AnalyzeError> {
     let dump = Dump::open(path, options.files.clone())?;
-    let report = analysis::analyze_dump(&dump, options)?;
+    let mut report = analysis::analyze_dump(&dump, options)?;
+    // The entry tells where it lies. What is said of a dump is the same wherever that is.
+    report.source.path = name_of(path.file_name().map_or(path, Path::new));
     Ok((report, dump.module_paths()))
 }
 
