@@ -104,12 +104,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["batch"]),
     ("regex", &["redact", "triage"]),
     ("regex_syntax", &["object"]),
-<<<<<<< HEAD
-    ("rustix", &["batch", "dump"]),
-=======
     ("rusqlite", &["store"]),
-    ("rustix", &["dump"]),
->>>>>>> 3baeeef (Store: the history of groups in SQLite or PostgreSQL)
+    ("rustix", &["batch", "dump"]),
     ("schemars", &["addr", "cli", "report", "triage"]),
     ("scroll", &["dump"]),
     ("serde_json", &["batch", "layout", "render", "session", "store", "triage"]),

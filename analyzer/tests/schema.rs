@@ -25,3 +25,13 @@ fn the_schemas_checked_in_are_up_to_date() {
         );
     }
 }
+
+#[test]
+fn the_schema_of_rules_is_up_to_date() {
+    let made =
+        Command::new(env!("CARGO_BIN_EXE_pycore")).args(["triage", "rules", "schema"]).output().unwrap();
+    assert!(
+        String::from_utf8(made.stdout).unwrap() == include_str!("../schema/rules.schema.json"),
+        "run `cargo run -p pycore -- triage rules schema > analyzer/schema/rules.schema.json`"
+    );
+}

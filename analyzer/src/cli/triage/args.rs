@@ -32,6 +32,42 @@ pub(in crate::cli) struct TriageArgs {
     #[command(subcommand)]
     pub(super) command: Option<TriageCommand>,
 
+    #[command(flatten)]
+    pub(super) work: WorkArgs,
+
+    /// A CODEOWNERS file, as GitHub or GitLab has them, that tells who owns a group
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
+    pub(super) codeowners: Option<PathBuf>,
+
+    /// The groups that are known; all others are new. `pycore triage baseline update` writes it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
+    pub(super) baseline: Option<PathBuf>,
+
+    /// Where the history of groups is kept: a file for SQLite, or a postgres:// URL
+    #[arg(long, value_name = "URL", value_hint = ValueHint::AnyPath, help_heading = "Groups")]
+    pub(super) store: Option<String>,
+
+    /// What ends in exit code 1: `new` groups, `any` group, new groups of this severity or above (`info`, `low`,
+    /// `medium`, `high`, `critical`), `never`. Those that rules ignore never do
+    #[arg(long, value_name = "WHAT", value_parser = fail_on, default_value = "new", help_heading = "Groups")]
+    pub(super) fail_on: FailOn,
+
+    /// How to show the result on standard output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(super) format: TriageFormat,
+
+    /// Also write the result to this file, for `html` to this folder [repeatable]
+    #[arg(short, long, value_name = "FORMAT=PATH", value_parser = place, help_heading = "Output")]
+    pub(super) output: Vec<Place>,
+
+    /// Show what went into each fingerprint
+    #[arg(long, help_heading = "Output")]
+    pub(super) explain: bool,
+}
+
+/// Which dumps, and how they are made groups of.
+#[derive(Debug, Args)]
+pub(super) struct WorkArgs {
     /// Dumps, and folders to look for dumps in; patterns such as `/cores/*.zst` are expanded where the shell has not
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath, required_unless_present = "entries")]
     pub(super) paths: Vec<PathBuf>,
@@ -71,35 +107,6 @@ pub(in crate::cli) struct TriageArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
     pub(super) rules: Option<PathBuf>,
 
-    /// A CODEOWNERS file, as GitHub or GitLab has them, that tells who owns a group
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
-    pub(super) codeowners: Option<PathBuf>,
-
-    /// The groups that are known; all others are new. `pycore triage baseline update` writes it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
-    pub(super) baseline: Option<PathBuf>,
-
-    /// Where the history of groups is kept: a file for SQLite, or a postgres:// URL
-    #[arg(long, value_name = "URL", value_hint = ValueHint::AnyPath, help_heading = "Groups")]
-    pub(super) store: Option<String>,
-
-    /// What ends in exit code 1: `new` groups, `any` group, groups of this severity or above (`info`, `low`, `medium`,
-    /// `high`, `critical`), `never`
-    #[arg(long, value_name = "WHAT", value_parser = fail_on, default_value = "new", help_heading = "Groups")]
-    pub(super) fail_on: FailOn,
-
-    /// How to show the result on standard output
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(super) format: TriageFormat,
-
-    /// Also write the result to this file, for `html` to this folder [repeatable]
-    #[arg(short, long, value_name = "FORMAT=PATH", value_parser = place, help_heading = "Output")]
-    pub(super) output: Vec<Place>,
-
-    /// Show what went into each fingerprint
-    #[arg(long, help_heading = "Output")]
-    pub(super) explain: bool,
-
     /// Show what looks like a secret
     #[arg(long, help_heading = "Output")]
     pub(super) no_redact: bool,
@@ -111,9 +118,82 @@ pub(in crate::cli) struct TriageArgs {
 /// What else `triage` does.
 #[derive(Debug, Subcommand)]
 pub(super) enum TriageCommand {
+    Baseline(BaselineArgs),
+    Rules(RulesArgs),
+
     /// Analyze the dumps that standard input names; for `pycore triage` itself
     #[command(name = "__worker", hide = true)]
     Worker(WorkerArgs),
+}
+
+const BASELINE_EXAMPLES: &str = "\
+Examples:
+  pycore triage baseline update known.yaml /cores        adds the groups that are in /cores
+  pycore triage baseline update known.yaml --entries night.ndjson
+  pycore triage baseline update known.yaml /cores --prune
+  pycore triage baseline show known.yaml
+  pycore triage /cores --baseline known.yaml             exit code 1 only for others
+
+Exit codes:
+  0  done
+  2  trouble with the input or the arguments, or interrupted: the baseline is as it was";
+
+/// Keep the groups that are known, so that only new ones fail a job
+#[derive(Debug, Args)]
+#[command(after_help = BASELINE_EXAMPLES)]
+pub(super) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(super) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BaselineCommand {
+    Update(Box<BaselineUpdateArgs>),
+    /// List the groups of a baseline
+    Show {
+        /// The baseline
+        #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
+        baseline: PathBuf,
+    },
+}
+
+/// Add the groups of some dumps to a baseline
+///
+/// What was known keeps its day and its note; fingerprints that were met for the first time join their groups. Groups that
+/// rules ignore are not added. The file is made where there is none: JSON where it is called `.json`, else YAML.
+#[derive(Debug, Args)]
+pub(super) struct BaselineUpdateArgs {
+    /// The baseline
+    #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
+    pub(super) baseline: PathBuf,
+
+    /// Drop the groups that are not among these dumps
+    #[arg(long)]
+    pub(super) prune: bool,
+
+    #[command(flatten)]
+    pub(super) work: WorkArgs,
+}
+
+/// Write and check rules for `--rules`
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    pub(super) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Check a file of rules; what is wrong is told with line and column
+    Check {
+        /// The rules
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Print the rules that pycore brings, to start from
+    Starter,
+    /// Print the JSON Schema of files of rules
+    Schema,
 }
 
 /// What a worker is told when it is started.
@@ -129,6 +209,10 @@ pub(super) struct WorkerArgs {
     /// Whether secrets are shown
     #[arg(long)]
     pub(super) no_redact: bool,
+
+    /// Whether entries have the names and types of variables
+    #[arg(long)]
+    pub(super) locals: bool,
 }
 
 /// How the result is shown.

@@ -1,6 +1,6 @@
 //! The entries that a run is about: of dumps that are analyzed now, of a journal, of files.
 
-use super::args::TriageArgs;
+use super::args::WorkArgs;
 use super::progress::Progress;
 use super::worker;
 use crate::batch::{self, Event, FoundDumps, Journal, WorkerSettings};
@@ -36,11 +36,11 @@ pub(super) struct Gathered {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads entries from files, and makes those of dumps.
+/// Reads entries from files, and makes those of dumps, with the names and types of variables where `locals`.
 ///
 /// # Errors
 /// When something that is named cannot be read, the journal not be written, or no worker be started.
-pub(super) fn gather(args: &TriageArgs) -> Result<Gathered> {
+pub(super) fn gather(args: &WorkArgs, locals: bool) -> Result<Gathered> {
     let mut entries = Vec::new();
     for path in &args.entries {
         let read = read(path).with_context(|| format!("cannot take entries from {}", path.display()))?;
@@ -50,7 +50,7 @@ pub(super) fn gather(args: &TriageArgs) -> Result<Gathered> {
     let mut left = 0;
     if !args.paths.is_empty() {
         let found = batch::find(&args.paths)?;
-        left = analyze(args, found, &mut entries, &mut gathered)?;
+        left = analyze(args, locals, found, &mut entries, &mut gathered)?;
     }
     if !args.no_redact && entries.iter().any(|entry| !entry.redacted) {
         bail!("some entries were made with --no-redact, and may hold secrets: say --no-redact to use them");
@@ -70,7 +70,8 @@ fn read(path: &Path) -> Result<Vec<Entry>> {
 
 /// Analyzes what was found and has no entry yet; gives how many dumps were left when it was interrupted.
 fn analyze(
-    args: &TriageArgs,
+    args: &WorkArgs,
+    locals: bool,
     mut found: FoundDumps,
     entries: &mut Vec<Entry>,
     gathered: &mut Gathered,
@@ -101,7 +102,7 @@ fn analyze(
     }
     let (jobs, memory) = share(args);
     let settings = WorkerSettings {
-        arguments: worker::arguments(args, memory),
+        arguments: worker::arguments(args, memory, locals),
         timeout: args.timeout,
         redact: !args.no_redact,
     };
@@ -135,7 +136,7 @@ fn analyze(
 }
 
 /// How many workers there are, and how much memory each may use.
-fn share(args: &TriageArgs) -> (usize, u64) {
+fn share(args: &WorkArgs) -> (usize, u64) {
     let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
     let Some(whole) = args.max_memory else { return (jobs, DEFAULT_MEMORY) };
     let room = whole.saturating_sub(OWN_MEMORY).max(LEAST_MEMORY);

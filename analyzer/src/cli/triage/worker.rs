@@ -1,6 +1,6 @@
 //! A process that analyzes dumps for `pycore triage`.
 
-use super::args::{TriageArgs, WorkerArgs};
+use super::args::{WorkArgs, WorkerArgs};
 use crate::batch;
 use crate::cli::args::InputArgs;
 use crate::cli::{crash, options};
@@ -14,7 +14,8 @@ use std::process::ExitCode;
 /// # Errors
 /// When standard input cannot be read or standard output not be written.
 pub(super) fn run(args: &WorkerArgs) -> Result<ExitCode> {
-    let options = options::triage(&args.input, !args.no_redact)?;
+    let mut options = options::triage(&args.input, !args.no_redact)?;
+    options.locals = args.locals;
     batch::serve(args.memory, |path| {
         crash::catching(|| Ok(batch::entry_of(path, &options))).map_err(|bug| bug.to_string())
     })?;
@@ -22,7 +23,7 @@ pub(super) fn run(args: &WorkerArgs) -> Result<ExitCode> {
 }
 
 /// The arguments that start a worker which may use `memory` bytes.
-pub(super) fn arguments(args: &TriageArgs, memory: u64) -> Vec<OsString> {
+pub(super) fn arguments(args: &WorkArgs, memory: u64, locals: bool) -> Vec<OsString> {
     let InputArgs { unpack_limit, exe, sysroot, lib_path, no_files, layout } = &args.input;
     let mut arguments: Vec<OsString> = ["triage", "__worker"].map(OsString::from).to_vec();
     let mut with = |option: &str, value: &Path| {
@@ -41,6 +42,9 @@ pub(super) fn arguments(args: &TriageArgs, memory: u64) -> Vec<OsString> {
     }
     if args.no_redact {
         arguments.push("--no-redact".into());
+    }
+    if locals {
+        arguments.push("--locals".into());
     }
     arguments
 }
