@@ -211,6 +211,76 @@ pub(super) enum RulesCommand {
     Schema,
 }
 
+const BASELINE_EXAMPLES: &str = "\
+Examples:
+  pycore triage baseline update known.yaml /cores        adds the groups that are in /cores
+  pycore triage baseline update known.yaml --entries night.ndjson
+  pycore triage baseline update known.yaml /cores --prune
+  pycore triage baseline show known.yaml
+  pycore triage /cores --baseline known.yaml             exit code 1 only for others
+
+Exit codes:
+  0  done
+  2  trouble with the input or the arguments, or interrupted: the baseline is as it was";
+
+/// Keep the groups that are known, so that only new ones fail a job
+#[derive(Debug, Args)]
+#[command(after_help = BASELINE_EXAMPLES)]
+pub(super) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(super) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BaselineCommand {
+    Update(Box<BaselineUpdateArgs>),
+    /// List the groups of a baseline
+    Show {
+        /// The baseline
+        #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
+        baseline: PathBuf,
+    },
+}
+
+/// Add the groups of some dumps to a baseline
+///
+/// What was known keeps its day and its note; fingerprints that were met for the first time join their groups. Groups that
+/// rules ignore are not added. The file is made where there is none: JSON where it is called `.json`, else YAML.
+#[derive(Debug, Args)]
+pub(super) struct BaselineUpdateArgs {
+    /// The baseline
+    #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
+    pub(super) baseline: PathBuf,
+
+    /// Drop the groups that are not among these dumps
+    #[arg(long)]
+    pub(super) prune: bool,
+
+    #[command(flatten)]
+    pub(super) work: WorkArgs,
+}
+
+/// Write and check rules for `--rules`
+#[derive(Debug, Args)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    pub(super) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Check a file of rules; what is wrong is told with line and column
+    Check {
+        /// The rules
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Print the rules that pycore brings, to start from
+    Starter,
+    /// Print the JSON Schema of files of rules
+    Schema,
+}
+
 /// What a worker is told when it is started.
 #[derive(Debug, Args)]
 pub(super) struct WorkerArgs {
