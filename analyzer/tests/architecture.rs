@@ -104,17 +104,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["batch"]),
     ("regex", &["redact", "triage"]),
     ("regex_syntax", &["object"]),
-<<<<<<< HEAD
-    ("rustix", &["batch", "dump"]),
-=======
     ("rusqlite", &["store"]),
-    ("rustix", &["dump"]),
->>>>>>> 3baeeef (Store: the history of groups in SQLite or PostgreSQL)
+    ("rustix", &["batch", "dump"]),
     ("schemars", &["addr", "cli", "report", "triage"]),
     ("scroll", &["dump"]),
     ("serde_json", &["batch", "layout", "render", "session", "store", "triage"]),
     ("serde_yaml", &["layout", "render", "triage"]),
-    ("sha2", &["triage"]),
+    ("sha2", &["store", "triage"]),
     ("signal_hook", &["cli", "dump"]),
     ("syscalls", &["live"]),
     ("tempfile", &["dump"]),
@@ -142,7 +138,9 @@ fn sources() -> Vec<Source> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
-                folders.push(path);
+                if name != "tests" {
+                    folders.push(path);
+                }
             } else if name.ends_with(".rs") && !matches!(name, "tests.rs" | "samples.rs") {
                 let inside = path.strip_prefix(&root).unwrap();
                 let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();

@@ -16,6 +16,7 @@ fn the_schemas_checked_in_are_up_to_date() {
         ("profile", include_str!("../schema/profile.schema.json")),
         ("triage", include_str!("../schema/triage.schema.json")),
         ("entry", include_str!("../schema/entry.schema.json")),
+        ("history", include_str!("../schema/history.schema.json")),
     ];
     for (document, checked_in) in checked_in {
         assert!(

@@ -483,6 +483,8 @@ pub(super) enum SchemaOf {
     Triage,
     /// Of each line of `pycore triage --format ndjson`
     Entry,
+    /// Of what `pycore triage history`, `regressions`, `trend` and `fixed` print with `--format json`
+    History,
 }
 
 /// Print a completion script for a shell

@@ -3,7 +3,10 @@
 use super::args::{SchemaArgs, SchemaOf};
 use super::output;
 use crate::render;
-use crate::report::{ENTRY_SCHEMA, Entry, PROFILE_SCHEMA, Profile, Report, SCHEMA, TRIAGE_SCHEMA, Triage};
+use crate::report::{
+    ENTRY_SCHEMA, Entry, HISTORY_SCHEMA, HistoryAnswer, PROFILE_SCHEMA, Profile, Report, SCHEMA,
+    TRIAGE_SCHEMA, Triage,
+};
 use anyhow::Result;
 use schemars::generate::SchemaSettings;
 use std::process::ExitCode;
@@ -19,6 +22,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<ExitCode> {
         SchemaOf::Profile => (generator.into_root_schema_for::<Profile>(), PROFILE_SCHEMA),
         SchemaOf::Triage => (generator.into_root_schema_for::<Triage>(), TRIAGE_SCHEMA),
         SchemaOf::Entry => (generator.into_root_schema_for::<Entry>(), ENTRY_SCHEMA),
+        SchemaOf::History => (generator.into_root_schema_for::<HistoryAnswer>(), HISTORY_SCHEMA),
     };
     schema.insert("title".to_owned(), title.into());
     output::stdout(|out, _| render::json(&schema, out))?;

@@ -6,8 +6,22 @@ use super::triage::{Counted, FingerprintPart};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The name and version of the contract that [`History`], [`GroupHistory`], [`Trend`] and [`Marked`] follow.
+/// The name and version of the contract that a [`HistoryAnswer`] follows.
 pub const HISTORY_SCHEMA: &str = "pycore.history/1";
+
+/// What a store is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HistoryAnswer {
+    /// One group: `pycore triage history GROUP`.
+    Group(Box<GroupHistory>),
+    /// A group that was marked: `pycore triage fixed GROUP`.
+    Marked(Box<Marked>),
+    /// `pycore triage trend`.
+    Trend(Trend),
+    /// Groups: `pycore triage history`, `pycore triage regressions`.
+    Groups(History),
+}
 
 /// The groups of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

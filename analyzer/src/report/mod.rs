@@ -16,8 +16,8 @@ pub use answers::{
     RemoteThread, TasksAnswer, ThreadList, Verdict,
 };
 pub use history::{
-    GroupHistory, GroupState, GroupTrend, HISTORY_SCHEMA, History, Mark, Marked, RecordedDump, RecordedGroup,
-    Regression, Trend, TrendDay,
+    GroupHistory, GroupState, GroupTrend, HISTORY_SCHEMA, History, HistoryAnswer, Mark, Marked, RecordedDump,
+    RecordedGroup, Regression, Trend, TrendDay,
 };
 pub use info::{Info, InfoModule, InfoThread};
 pub use process::{

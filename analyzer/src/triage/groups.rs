@@ -85,7 +85,7 @@ pub fn settle(triage: &mut Triage) {
             .then_with(|| one.id.cmp(&other.id))
     });
     triage.totals.groups = triage.groups.len();
-    triage.totals.analyzed = triage.totals.dumps.saturating_sub(triage.totals.failed);
+    triage.totals.analyzed = triage.groups.iter().map(|group| group.count).sum();
     let counted =
         |condition: fn(&Group) -> bool| triage.groups.iter().filter(|group| condition(group)).count();
     triage.totals.new_groups = counted(|group| group.status != GroupStatus::Known && !group.verdict.ignored);

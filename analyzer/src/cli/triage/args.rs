@@ -1,5 +1,6 @@
 //! The syntax of `pycore triage`.
 
+use super::history::{FixedArgs, HistoryArgs, RecordArgs, RegressionsArgs, TrendArgs};
 use crate::cli::args::{InputArgs, seconds, size};
 use crate::report::Severity;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
@@ -14,6 +15,7 @@ Examples:
   pycore triage /cores --resume triage.ndjson             goes on where it was interrupted
   pycore triage /cores -f ndjson > here.ndjson            a line for each dump, to be put together elsewhere:
   pycore triage --entries here.ndjson there.ndjson
+  pycore triage /cores --store crashes.db                 remembers groups; asked by history, regressions, trend, fixed
   pycore triage baseline update known.yaml --help         what else there is: `pycore triage help`
 
 Dumps are told by what is in them, not by their names: ELF cores and minidumps, also packed ones. Each is analyzed in a
@@ -43,9 +45,8 @@ pub(in crate::cli) struct TriageArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Groups")]
     pub(super) baseline: Option<PathBuf>,
 
-    /// Where the history of groups is kept: a file for SQLite, or a postgres:// URL
-    #[arg(long, value_name = "URL", value_hint = ValueHint::AnyPath, help_heading = "Groups")]
-    pub(super) store: Option<String>,
+    #[command(flatten)]
+    pub(super) history: RecordArgs,
 
     /// What ends in exit code 1: `new` groups, `any` group, new groups of this severity or above (`info`, `low`,
     /// `medium`, `high`, `critical`), `never`. Those that rules ignore never do
@@ -124,6 +125,11 @@ pub(super) enum TriageCommand {
     /// Analyze the dumps that standard input names; for `pycore triage` itself
     #[command(name = "__worker", hide = true)]
     Worker(WorkerArgs),
+
+    History(HistoryArgs),
+    Regressions(RegressionsArgs),
+    Trend(TrendArgs),
+    Fixed(FixedArgs),
 }
 
 const BASELINE_EXAMPLES: &str = "\

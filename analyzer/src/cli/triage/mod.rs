@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod gather;
+mod history;
 mod judges;
 mod outputs;
 mod progress;
@@ -30,6 +31,10 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
         Some(TriageCommand::Baseline(args)) => baseline::run(args),
         Some(TriageCommand::Rules(args)) => rules::run(args),
         Some(TriageCommand::Worker(args)) => worker::run(args),
+        Some(TriageCommand::History(args)) => history::history(args),
+        Some(TriageCommand::Regressions(args)) => history::regressions(args),
+        Some(TriageCommand::Trend(args)) => history::trend(args),
+        Some(TriageCommand::Fixed(args)) => history::fixed(args),
         None => sort(args),
     }
 }
@@ -37,23 +42,37 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
     let judges = Judges::read(&args.work, args.codeowners.as_deref(), args.baseline.as_deref())?;
-    let (kept, triage) = groups(&args.work, &judges, outputs::want_entries(args))?;
+    let mut store = history::open(&args.history)?;
+    let mut recorded = Ok(());
+    let (kept, triage) = groups(&args.work, &judges, outputs::want_entries(args), |triage| {
+        if let Some(store) = &mut store {
+            recorded = history::record(args, store, triage);
+        }
+    })?;
     outputs::write(args, &triage, &kept)?;
+    // What was found is shown even where it cannot be recorded.
+    recorded?;
     if !triage.complete {
         return Ok(interrupted(&args.work, &triage));
     }
     Ok(verdict::exit_code(&triage, args.fail_on))
 }
 
-/// What there is, in groups that were judged; with `keep`, the entries as well.
-fn groups(args: &WorkArgs, judges: &Judges, keep: bool) -> Result<(Vec<Entry>, Triage)> {
+/// What there is, in groups that were recorded and then judged; with `keep`, the entries as well.
+fn groups(
+    args: &WorkArgs,
+    judges: &Judges,
+    keep: bool,
+    record: impl FnOnce(&mut Triage),
+) -> Result<(Vec<Entry>, Triage)> {
     let Gathered { entries, dumps, complete, warnings } = gather::gather(args, judges.want_locals())?;
     let kept = if keep { entries.clone() } else { Vec::new() };
     let mut triage = triage::group(entries, &judges.grouping(!args.exact));
-    judges.judge(&mut triage);
     triage.totals.dumps = dumps;
     triage.complete = complete;
     triage.warnings.extend(warnings);
+    record(&mut triage);
+    judges.judge(&mut triage);
     Ok((kept, triage))
 }
 
