@@ -30,7 +30,7 @@ fn update(args: &BaselineUpdateArgs) -> Result<ExitCode> {
         read => read.with_context(|| format!("cannot use the baseline {}", path.display()))?,
     };
     let judges = Judges::read(&args.work, None, None)?;
-    let (_, triage) = groups(&args.work, &judges, false)?;
+    let (_, triage) = groups(&args.work, &judges, false, |_| {})?;
     if !triage.complete {
         return Ok(interrupted(&args.work, &triage));
     }

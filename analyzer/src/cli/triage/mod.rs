@@ -54,15 +54,21 @@ fn sort(args: &TriageArgs) -> Result<ExitCode> {
     Ok(verdict::exit_code(&triage, args.fail_on))
 }
 
-/// What there is, in groups that were judged; with `keep`, the entries as well.
-fn groups(args: &WorkArgs, judges: &Judges, keep: bool) -> Result<(Vec<Entry>, Triage)> {
+/// What there is, in groups that were recorded and then judged; with `keep`, the entries as well.
+fn groups(
+    args: &WorkArgs,
+    judges: &Judges,
+    keep: bool,
+    record: impl FnOnce(&mut Triage),
+) -> Result<(Vec<Entry>, Triage)> {
     let Gathered { entries, dumps, complete, warnings } = gather::gather(args, judges.want_locals())?;
     let kept = if keep { entries.clone() } else { Vec::new() };
     let mut triage = triage::group(entries, &judges.grouping(!args.exact));
-    judges.judge(&mut triage);
     triage.totals.dumps = dumps;
     triage.complete = complete;
     triage.warnings.extend(warnings);
+    record(&mut triage);
+    judges.judge(&mut triage);
     Ok((kept, triage))
 }
 
