@@ -1,6 +1,7 @@
 //! Showing a [`Triage`](crate::report::Triage): text for people, JSON for programs, and what CI servers read.
 
 mod github;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -11,6 +12,7 @@ mod sarif;
 mod text;
 
 pub use github::github;
+pub use html::html;
 pub use json::{json, ndjson};
 pub use junit::junit;
 pub use markdown::markdown;
