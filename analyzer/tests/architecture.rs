@@ -80,6 +80,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("anstream", &["cli"]),
     ("anstyle", &["cli", "render"]),
     ("anyhow", &["cli"]),
+    ("askama", &["render"]),
     ("bzip2", &["dump"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

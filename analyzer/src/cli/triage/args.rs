@@ -1,6 +1,6 @@
 //! The syntax of `pycore triage`.
 
-use super::history::{FixedArgs, HistoryArgs, RegressionsArgs, StoreArgs, TrendArgs};
+use super::history::{FixedArgs, HistoryArgs, RecordArgs, RegressionsArgs, TrendArgs};
 use crate::cli::args::{InputArgs, seconds, size};
 use crate::report::Severity;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
@@ -46,16 +46,7 @@ pub(in crate::cli) struct TriageArgs {
     pub(super) baseline: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) store: StoreArgs,
-
-    /// What the run is called in the store; runs of the same name are one, as of a job that is split over machines or tried
-    /// again [default: it is known by the dumps that it found]
-    #[arg(long, value_name = "NAME", help_heading = "History")]
-    pub(super) run: Option<String>,
-
-    /// The release of the program that crashed; see `pycore triage fixed --help`
-    #[arg(long, value_name = "VERSION", help_heading = "History")]
-    pub(super) release: Option<String>,
+    pub(super) history: RecordArgs,
 
     /// What ends in exit code 1: `new` groups, `any` group, new groups of this severity or above (`info`, `low`,
     /// `medium`, `high`, `critical`), `never`. Those that rules ignore never do
@@ -139,76 +130,6 @@ pub(super) enum TriageCommand {
     Regressions(RegressionsArgs),
     Trend(TrendArgs),
     Fixed(FixedArgs),
-}
-
-const BASELINE_EXAMPLES: &str = "\
-Examples:
-  pycore triage baseline update known.yaml /cores        adds the groups that are in /cores
-  pycore triage baseline update known.yaml --entries night.ndjson
-  pycore triage baseline update known.yaml /cores --prune
-  pycore triage baseline show known.yaml
-  pycore triage /cores --baseline known.yaml             exit code 1 only for others
-
-Exit codes:
-  0  done
-  2  trouble with the input or the arguments, or interrupted: the baseline is as it was";
-
-/// Keep the groups that are known, so that only new ones fail a job
-#[derive(Debug, Args)]
-#[command(after_help = BASELINE_EXAMPLES)]
-pub(super) struct BaselineArgs {
-    #[command(subcommand)]
-    pub(super) command: BaselineCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum BaselineCommand {
-    Update(Box<BaselineUpdateArgs>),
-    /// List the groups of a baseline
-    Show {
-        /// The baseline
-        #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
-        baseline: PathBuf,
-    },
-}
-
-/// Add the groups of some dumps to a baseline
-///
-/// What was known keeps its day and its note; fingerprints that were met for the first time join their groups. Groups that
-/// rules ignore are not added. The file is made where there is none: JSON where it is called `.json`, else YAML.
-#[derive(Debug, Args)]
-pub(super) struct BaselineUpdateArgs {
-    /// The baseline
-    #[arg(value_name = "BASELINE", value_hint = ValueHint::FilePath)]
-    pub(super) baseline: PathBuf,
-
-    /// Drop the groups that are not among these dumps
-    #[arg(long)]
-    pub(super) prune: bool,
-
-    #[command(flatten)]
-    pub(super) work: WorkArgs,
-}
-
-/// Write and check rules for `--rules`
-#[derive(Debug, Args)]
-pub(super) struct RulesArgs {
-    #[command(subcommand)]
-    pub(super) command: RulesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RulesCommand {
-    /// Check a file of rules; what is wrong is told with line and column
-    Check {
-        /// The rules
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
-    /// Print the rules that pycore brings, to start from
-    Starter,
-    /// Print the JSON Schema of files of rules
-    Schema,
 }
 
 const BASELINE_EXAMPLES: &str = "\

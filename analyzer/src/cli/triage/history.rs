@@ -17,7 +17,7 @@ const REGRESSED: u8 = 1;
 
 /// Where the history is kept.
 #[derive(Debug, Args)]
-pub(super) struct StoreArgs {
+struct StoreArgs {
     /// Where the history of groups is kept: a file for SQLite, or postgres://USER@HOST/DATABASE; PGPASSWORD may hold the
     /// password [default: PYCORE_STORE, if that is set]
     #[arg(long, value_name = "URL", value_hint = ValueHint::AnyPath, help_heading = "History")]
@@ -34,6 +34,22 @@ impl StoreArgs {
         let url = self.url().context("say with --store or PYCORE_STORE where the history is kept")?;
         Ok(Store::open_existing(&url)?)
     }
+}
+
+/// How a run is recorded.
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+
+    /// What the run is called in the store; runs of the same name are one, as of a job that is split over machines or tried
+    /// again [default: it is known by the dumps that it found]
+    #[arg(long, value_name = "NAME", help_heading = "History")]
+    run: Option<String>,
+
+    /// The release of the program that crashed; see `pycore triage fixed --help`
+    #[arg(long, value_name = "VERSION", help_heading = "History")]
+    release: Option<String>,
 }
 
 /// How an answer is shown.
@@ -118,7 +134,7 @@ pub(super) struct FixedArgs {
 ///
 /// # Errors
 /// It cannot be opened.
-pub(super) fn open(args: &TriageArgs) -> Result<Option<Store>> {
+pub(super) fn open(args: &RecordArgs) -> Result<Option<Store>> {
     Ok(args.store.url().map(|url| Store::open(&url)).transpose()?)
 }
 
@@ -127,7 +143,8 @@ pub(super) fn open(args: &TriageArgs) -> Result<Option<Store>> {
 /// # Errors
 /// The store fails.
 pub(super) fn record(args: &TriageArgs, store: &mut Store, triage: &mut Triage) -> Result<()> {
-    let run = Run { id: args.run.clone(), release: args.release.clone(), baseline: args.baseline.is_some() };
+    let RecordArgs { run, release, .. } = &args.history;
+    let run = Run { id: run.clone(), release: release.clone(), baseline: args.baseline.is_some() };
     let recorded = store.record(triage, &run).context("the run was not recorded")?;
     stderr::note(&format!(
         "recorded: {} new dumps, {} groups never seen before, {} regressed",

@@ -42,11 +42,15 @@ pub(super) fn run(args: &TriageArgs) -> Result<ExitCode> {
 fn sort(args: &TriageArgs) -> Result<ExitCode> {
     outputs::check(args)?;
     let judges = Judges::read(&args.work, args.codeowners.as_deref(), args.baseline.as_deref())?;
-    let mut store = history::open(args)?;
-    let (kept, mut triage) = groups(&args.work, &judges, outputs::want_entries(args))?;
-    // What was found is shown even where it cannot be recorded.
-    let recorded = store.as_mut().map_or(Ok(()), |store| history::record(args, store, &mut triage));
+    let mut store = history::open(&args.history)?;
+    let mut recorded = Ok(());
+    let (kept, triage) = groups(&args.work, &judges, outputs::want_entries(args), |triage| {
+        if let Some(store) = &mut store {
+            recorded = history::record(args, store, triage);
+        }
+    })?;
     outputs::write(args, &triage, &kept)?;
+    // What was found is shown even where it cannot be recorded.
     recorded?;
     if !triage.complete {
         return Ok(interrupted(&args.work, &triage));

@@ -5,9 +5,8 @@ use crate::cli::output::{self, Face};
 use crate::render;
 use crate::render::triage::TriageOptions;
 use crate::report::{Entry, Triage};
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::io::{self, Write};
-use std::path::Path;
 
 /// Sees before any work is done whether the outputs can be written.
 ///
@@ -41,7 +40,9 @@ pub(super) fn want_entries(args: &TriageArgs) -> bool {
 pub(super) fn write(args: &TriageArgs, triage: &Triage, entries: &[Entry]) -> Result<()> {
     for place in &args.output {
         if place.format == TriageFormat::Html {
-            site(triage, &place.path)?;
+            let options = TriageOptions { source_roots: source_roots(), ..TriageOptions::default() };
+            render::triage::html(triage, &options, &place.path)
+                .with_context(|| format!("cannot write {}", place.path.display()))?;
         } else {
             output::to(Some(&place.path), |out, face| {
                 one(place.format, triage, entries, &options(args, face), out)
@@ -77,10 +78,6 @@ fn one(
         TriageFormat::Sarif => render::triage::sarif(triage, options, out),
         TriageFormat::Github => render::triage::github(triage, options, out),
         TriageFormat::Markdown => render::triage::markdown(triage, options, out),
-        TriageFormat::Html => Err(io::Error::other("this format is not there yet")),
+        TriageFormat::Html => Err(io::Error::other("a site is a folder of files")),
     }
-}
-
-fn site(_triage: &Triage, _folder: &Path) -> Result<()> {
-    bail!("this format is not there yet")
 }

@@ -2,6 +2,7 @@
 
 mod github;
 mod history;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -13,6 +14,7 @@ mod text;
 
 pub use github::github;
 pub use history::history;
+pub use html::html;
 pub use json::{json, ndjson};
 pub use junit::junit;
 pub use markdown::markdown;

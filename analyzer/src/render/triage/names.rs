@@ -2,7 +2,9 @@
 
 use crate::render;
 use crate::render::sanitize::{Guard, Notation, line};
-use crate::report::{Counted, Crash, CrashFrame, FailureKind, Group, GroupStatus, Severity, Triage};
+use crate::report::{
+    Counted, Crash, CrashFrame, FailureKind, Group, GroupStatus, PartKind, Severity, Triage,
+};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -157,6 +159,16 @@ pub(super) fn failure(kind: FailureKind) -> &'static str {
         FailureKind::Timeout => "timeout",
         FailureKind::Memory => "memory",
         FailureKind::Crashed => "crashed",
+    }
+}
+
+pub(super) fn part(kind: PartKind) -> &'static str {
+    match kind {
+        PartKind::Signal => "signal",
+        PartKind::Exception => "exception",
+        PartKind::Frame => "frame",
+        PartKind::Native => "native",
+        PartKind::Program => "program",
     }
 }
 

@@ -5,7 +5,7 @@ use super::names::{clip, counted, frame, headline, name, plural, remarks, severi
 use crate::render::printer::Printer;
 use crate::render::table::Table;
 use crate::render::triage::names;
-use crate::report::{FailedDump, Group, GroupStatus, PartKind, Triage};
+use crate::report::{FailedDump, Group, GroupStatus, Triage};
 use std::io::{self, Write};
 
 /// How many frames of a group are shown.
@@ -133,13 +133,7 @@ fn explain<W: Write>(p: &mut Printer<W>, group: &Group) -> io::Result<()> {
     writeln!(p, "made of")?;
     p.indented("    ", |p| {
         for part in &group.parts {
-            let kind = match part.kind {
-                PartKind::Signal => "signal",
-                PartKind::Exception => "exception",
-                PartKind::Frame => "frame",
-                PartKind::Native => "native",
-                PartKind::Program => "program",
-            };
+            let kind = names::part(part.kind);
             write!(p, "{kind:<10}{}", name(&part.value))?;
             if let Some(from) = &part.from {
                 p.paint(p.styles.remark, format!("  (from {})", name(from)))?;
