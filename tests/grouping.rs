@@ -158,6 +158,39 @@ fn a_function_that_is_called_otherwise_is_another_group_and_nothing_else_of_it_c
     }
 }
 
+#[test]
+fn every_frame_names_its_module() {
+    let Some(expected) = expected() else { return };
+    let recorded = expected.dumps.iter().filter(|one| one.variant == "moved" || one.variant == "plain");
+    let triage = triage(&["--exact"], &dumps_of(recorded));
+    let mut seen = BTreeSet::new();
+    for group in array(&triage, "groups") {
+        for frame in array(&group["crash"], "frames") {
+            let file = frame["file"].as_str().unwrap();
+            if file.starts_with("<frozen importlib._bootstrap") {
+                // Until somebody imports `importlib`, they are called by the names that they are frozen by.
+                let names = ["importlib._bootstrap", "_frozen_importlib"];
+                assert!(names.iter().any(|name| frame["module"].as_str().unwrap().starts_with(name)));
+                continue;
+            }
+            let inside = file.split_once("/lib/python3.").and_then(|(_, rest)| rest.split_once('/'));
+            let expected = match inside {
+                Some((_, inside)) => {
+                    inside.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".")
+                }
+                None if file == "<template>" => "template".to_owned(),
+                None if file.ends_with("/shop/stock.py") => "shop.stock".to_owned(),
+                None => "__main__".to_owned(),
+            };
+            assert_eq!(frame["module"], expected.as_str(), "{file}");
+            seen.insert(expected);
+        }
+    }
+    for module in ["__main__", "template", "shop.stock", "asyncio.base_events", "json.decoder", "threading"] {
+        assert!(seen.contains(module), "{module} is not among {seen:?}");
+    }
+}
+
 /// Of programs that were not written for this: no two of them are ever one group.
 #[test]
 fn programs_that_were_recorded_for_their_stacks_are_told_apart() {

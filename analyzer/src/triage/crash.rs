@@ -163,12 +163,14 @@ fn exceptions(report: &Report, thread: &Thread) -> Vec<CrashException> {
 /// interactive session, it is an old story.
 fn last<'r>(report: &'r Report, thread: &Thread) -> Option<(&'r Exception, ExceptionRole)> {
     let runs = thread.frames.last().is_some_and(|frame| frame.function.as_deref() == Some("<module>"));
-    if !thread.main || runs {
+    let is_main = thread.main || report.threads.iter().filter(|thread| thread.python).count() == 1;
+    if !is_main || runs {
         return None;
     }
     let interpreters = &python_of(report, Some(thread))?.interpreters;
     let own = interpreters.iter().find(|interpreter| interpreter.id == thread.interpreter)?;
-    Some((own.last_exception.as_ref()?, ExceptionRole::Last))
+    let exception = own.last_exception.as_ref().filter(|exception| exception.type_name != "?")?;
+    Some((exception, ExceptionRole::Last))
 }
 
 fn crash_exception(exception: &Exception, role: ExceptionRole) -> CrashException {
