@@ -81,6 +81,8 @@ fn the_starter_knows_real_crashes() {
     let expected: BTreeMap<&str, &[&str]> = [
         ("abi", &["native-abort", "extension-abi-mismatch"][..]),
         ("asserted", &["native-abort", "assertion"]),
+        ("c_assertion", &["native-abort", "assertion"]),
+        ("damaged_heap", &["native-abort", "heap-corruption"]),
         ("fork_after_threads", &["native-abort", "fork-after-threads"]),
         ("healthy_child", &["native-crash"]),
         ("joined_at_exit", &["native-abort", "interpreter-shutdown"]),

@@ -12,7 +12,7 @@ use crate::live::LiveError;
 use crate::memory::{Memory, PAGE_SIZE, RecordingMemory, Thinned, Touched};
 use crate::object::{Inspector, Limits};
 use crate::process::windows::Parameters;
-use crate::process::{Inferior, OperatingSystem, PdbId, PeIdentity, ProcessInfo};
+use crate::process::{Inferior, OperatingSystem, PdbId, PeIdentity, ProcessInfo, abort_message};
 use crate::redact::{self, Secrets};
 use crate::report::{self, Info, InfoModule, InfoThread, Report, Thread};
 use crate::runtime::{self, NotFound, Runtime};
@@ -87,7 +87,10 @@ pub fn report(
     let mut report = Report {
         schema: report::SCHEMA,
         source: inferior.source(),
-        process: process_of(process),
+        process: report::Process {
+            assertion: process.assertion.clone().or_else(|| abort_message(memory, process)),
+            ..process_of(process)
+        },
         python: None,
         other_pythons: Vec::new(),
         threads: Vec::new(),

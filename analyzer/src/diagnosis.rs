@@ -30,10 +30,13 @@ pub(crate) fn diagnose(report: &Report, problem: Option<&NotFound>) -> Diagnosis
         (None, None) => ("was alive (no fatal signal),".to_owned(), "snapshot"),
     };
     let mut summary = format!("{} {how}", name_of(report));
+    if let Some(assertion) = &process.assertion {
+        summary += &format!(": {},", failed(assertion));
+    }
     if let Some(thread) = shown {
         summary += &place(thread);
     }
-    let details = gil(report).into_iter().chain(process.assertion.as_ref().map(failed)).collect::<Vec<_>>();
+    let details = gil(report).into_iter().collect();
     let python_stack = report.threads.iter().any(|thread| thread.python && !thread.frames.is_empty());
     let category = match problem {
         Some(problem) => {

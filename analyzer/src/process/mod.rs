@@ -1,5 +1,6 @@
 //! What the operating system knew of the process: modules, native threads and registers, signal, command line.
 
+mod abort;
 pub(crate) mod elf;
 mod image;
 mod inferior;
@@ -12,6 +13,7 @@ pub(crate) mod synthetic;
 mod system_call;
 pub(crate) mod windows;
 
+pub(crate) use abort::abort_message;
 pub use image::ImageError;
 pub use inferior::{Inferior, RefreshError};
 pub use pthread::NativeThreads;

@@ -90,6 +90,10 @@ fn each_part(report: &mut Report, visit: &mut dyn FnMut(Part<'_>)) {
     for comment in &mut report.process.comments {
         visit(Part::Text(comment, Kind::Plain));
     }
+    if let Some(expression) = report.process.assertion.as_mut().and_then(|failed| failed.expression.as_mut())
+    {
+        visit(Part::Text(expression, Kind::Code));
+    }
     for thread in &mut report.threads {
         visit_name(&mut thread.name, visit);
         visit_frames(&mut thread.frames, visit);
