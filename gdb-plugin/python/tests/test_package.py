@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import unittest
+from importlib import metadata
 
 import pycore
 from elf_core import ElfCore
@@ -49,6 +50,10 @@ class Installed(unittest.TestCase):
     def test_the_package_and_the_program_are_those_of_the_environment(self):
         self.assertTrue(os.path.dirname(pycore.__file__).startswith(sys.prefix), pycore.__file__)
         self.assertEqual(command("--version"), "pycore %s\n" % pycore.library_version())
+
+    def test_pytest_is_told_of_its_plug_in(self):
+        told = [(entry.group, entry.value) for entry in metadata.distribution("pycore").entry_points]
+        self.assertIn(("pytest11", "pycore.pytest_plugin"), told)
 
     def test_the_program_knows_where_the_plug_ins_are(self):
         folder = os.path.dirname(os.path.realpath(pycore.__file__))
