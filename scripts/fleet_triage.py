@@ -15,5 +15,6 @@ if __name__ == "__main__":
     try:
         from pycore import fleet
     except ImportError as error:
-        sys.exit("fleet_triage: %s" % error)
+        print("fleet_triage: error: %s" % error, file=sys.stderr)
+        sys.exit(2)
     sys.exit(fleet.main())

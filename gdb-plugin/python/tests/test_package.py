@@ -61,6 +61,13 @@ class Installed(unittest.TestCase):
             self.assertEqual(os.path.realpath(path), os.path.join(folder, name))
             self.assertTrue(os.path.isfile(path), path)
 
+    def test_what_many_machines_need_is_not_needed_else(self):
+        run = subprocess.run(
+            [os.path.join(os.path.dirname(PROGRAM), "pycore-fleet"), "/nowhere"], stderr=subprocess.PIPE
+        )
+        self.assertEqual(run.returncode, 2)
+        self.assertIn("pip install 'pycore[fleet]'", run.stderr.decode())
+
     def test_it_has_types(self):
         self.assertTrue(os.path.isfile(os.path.join(os.path.dirname(pycore.__file__), "py.typed")))
 
