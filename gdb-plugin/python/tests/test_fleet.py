@@ -284,18 +284,22 @@ class Bucket(Case):
         fs = s3fs.S3FileSystem(**options())
         fs.mkdir("crashes") if not fs.exists("crashes") else None
         fs.put_file(packed_dumps()[0], "crashes/size/a.core.zst")
+        packed = subprocess.run(["zstd", "-qc"], input=bytes(200_000), stdout=subprocess.PIPE, check=True).stdout
+        fs.pipe("crashes/size/b.core.zst", packed)
         job = fleet.Job(storage_options=options(), disk=100_000)
         dumps = [
             *fleet.find("s3://crashes/size", options()),
             # The store may not tell a size, or a wrong one.
             fleet.Dump("unknown", "s3", "crashes/size/a.core.zst"),
-            fleet.Dump("gone", "s3", "crashes/size/b.core.zst", 5),
+            fleet.Dump("gone", "s3", "crashes/size/c.core.zst", 5),
         ]
         analyze(None, self.journal, job, dumps)
         said = {entry["path"]: entry["failure"]["message"] for entry in entries_in(self.journal)}
         size = os.path.getsize(packed_dumps()[0])
         self.assertIn("has %d bytes, and there is room for 100000" % size, said["s3://crashes/size/a.core.zst"])
         self.assertIn("allow more with --disk", said["unknown"])
+        unpacked = said["s3://crashes/size/b.core.zst"]
+        self.assertIn("unpacks to more than %d bytes; allow more with --disk" % (100_000 - len(packed)), unpacked)
         self.assertIn("cannot be fetched", said["gone"])
 
     def test_what_is_named_has_to_exist(self):
@@ -458,8 +462,9 @@ class CommandLine(Case):
         entries = os.path.join(self.folder, "entries.ndjson")
         shutil.copy(night_by_cluster()[0], self.journal)
         run = self.run_fleet(
-            *("--scheduler", CLUSTER.scheduler_address, "--storage-options", json.dumps(options())),
-            *(BUCKET, "-f", "json", "-o", "ndjson=" + entries, "--resume", self.journal),
+            *(BUCKET, "--storage-options", json.dumps(options()), "--resume", self.journal),
+            *("-f", "json", "-o", "ndjson=" + entries),
+            env=dict(os.environ, DASK_SCHEDULER_ADDRESS=CLUSTER.scheduler_address),
         )
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertEqual(moved(json.loads(run.stdout), BUCKET, folder), expected)

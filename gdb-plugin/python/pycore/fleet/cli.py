@@ -25,7 +25,6 @@ _FOR_WORKERS = {
     "--rules": "FILE",
     "--timeout": "SECONDS",
     "--max-memory": "SIZE",
-    "--unpack-limit": "SIZE",
     "--exe": "FILE",
     "--sysroot": "DIR",
     "--lib-path": "PATH",
@@ -69,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         " path that all workers have",
     )
     cluster = parser.add_argument_group("cluster")
-    cluster.add_argument("--scheduler", metavar="ADDRESS", help="Dask's scheduler: tcp://host:8786, tls://host:8786")
+    cluster.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        default=dask.config.get("scheduler-address", None),
+        help="Dask's scheduler: tcp://host:8786, tls://host:8786 [default: DASK_SCHEDULER_ADDRESS]",
+    )
     cluster.add_argument("--scheduler-file", metavar="FILE", help="the file that the scheduler wrote its address to")
     cluster.add_argument("--tls-ca", metavar="FILE", help="for tls: the certificate of who signed the cluster's")
     cluster.add_argument("--tls-cert", metavar="FILE", help="for tls: certificate and key of this side, in one file")
@@ -95,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_size,
         default="20G",
         metavar="SIZE",
-        help="how much of dumps may lie on the disk of a worker at a time; its threads share that [default: 20G]",
+        help="how much of dumps, packed and unpacked, may lie on the disk of a worker at a time; its threads share that"
+        " [default: 20G]",
     )
     work.add_argument(
         "--fetch-timeout",

@@ -47,7 +47,7 @@ class Job:
     redact: bool = True
     """Whether secrets are hidden; `arguments` has `--no-redact` where not."""
     disk: int = 20 << 30
-    """How many bytes of dumps may lie on a worker's disk at a time."""
+    """How many bytes of dumps may lie on a worker's disk at a time, packed and unpacked; its threads share that."""
     fetch_timeout: float = 900
     """How many seconds a dump may take to arrive."""
     run_timeout: float = 600

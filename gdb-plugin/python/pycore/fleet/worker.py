@@ -20,7 +20,7 @@ from .jobs import FILES, Dump, FleetError, Job, Result, failure, to_line
 from .program import program, program_version
 from .stores import WEB, file_system, said
 
-_CHUNK = 8 << 20
+_CHUNK = 16 << 20
 # How much of a file tells whether it may be a dump.
 _HEAD = 4 << 10
 # How ELF files, minidumps, Apport's reports, and files of zstd, LZ4, xz, gzip and bzip2 begin.
@@ -122,7 +122,7 @@ class Kit(WorkerPlugin):
                 with contextlib.suppress(NotFetched):
                     self._fetch(beside, posixpath.join(os.path.dirname(copy), name), started, limit=_BESIDE_SIZE)
         fetch_seconds = time.monotonic() - started
-        made = self._run(dump, copy)
+        made = self._run(dump, copy, max(1, self._share - fetched))
         seconds = time.monotonic() - started - fetch_seconds
         return dataclasses.replace(made, fetched=fetched, fetch_seconds=fetch_seconds, analyze_seconds=seconds)
 
@@ -158,11 +158,11 @@ class Kit(WorkerPlugin):
         os.utime(copy, (modified, modified))
         return fetch
 
-    def _run(self, dump: Dump, copy: str) -> Result:
-        """Has the program make the entry, if it finds that this is a dump."""
-        arguments = [each.replace(FILES, self._folder + "/") for each in self._job.arguments]
-        command = [program(), "triage", "--format=ndjson", "--jobs=1", *arguments, "--"]
-        command.append(copy if dump.named else os.path.dirname(copy))
+    def _run(self, dump: Dump, copy: str, room: int) -> Result:
+        """Has the program make the entry, if it finds that this is a dump. It may unpack to `room` bytes."""
+        command = [program(), "triage", "--format=ndjson", "--jobs=1", "--unpack-limit=%d" % room]
+        command += [each.replace(FILES, self._folder + "/") for each in self._job.arguments]
+        command += ["--", copy if dump.named else os.path.dirname(copy)]
         try:
             run = subprocess.run(
                 command,
@@ -182,7 +182,10 @@ class Kit(WorkerPlugin):
                 entry = json.loads(lines[0])
                 if entry.get("time") == _UNKNOWN_IN_ENTRIES:
                     del entry["time"]
-                return Result(to_line(_renamed(entry, copy, dump.url)), "failure" in entry)
+                failed = entry.get("failure")
+                if failed:
+                    failed["message"] = failed["message"].replace("--unpack-limit", "--disk")
+                return Result(to_line(_renamed(entry, copy, dump.url)), failed is not None)
         end = run.stderr.decode("utf-8", "replace").strip()[-1000:]
         if run.returncode == 2:
             raise FleetError("pycore refuses to work at %s: %s" % (get_worker().address, end))
@@ -206,7 +209,7 @@ class Fetch(threading.Thread):
         """Copies; what went wrong is in `error`."""
         try:
             fs = file_system(self._dump.protocol, self._job.storage_options)
-            with fs.open(self._dump.path, "rb", block_size=_CHUNK, cache_type="readahead") as source:
+            with fs.open(self._dump.path, "rb", block_size=_CHUNK, cache_type="none") as source:
                 with open(self._copy, "wb") as copy:
                     self._pass_on(source, copy)
         except Exception as error:  # Each store has exceptions of its own.
