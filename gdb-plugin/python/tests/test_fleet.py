@@ -11,6 +11,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -56,7 +57,7 @@ import distributed  # noqa: E402
 import s3fs  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 from pycore import fleet  # noqa: E402
-from pycore.fleet import driver, stores, worker  # noqa: E402
+from pycore.fleet import cli, driver, stores, worker  # noqa: E402
 
 CLUSTER = CLIENT = S3 = ENDPOINT = None
 
@@ -470,6 +471,12 @@ class CommandLine(Case):
         self.assertEqual(moved(json.loads(run.stdout), BUCKET, folder), expected)
         self.assertEqual(len(entries_in(entries)), expected["totals"]["dumps"])
         self.assertIn(b"dumps in", run.stderr)
+
+    def test_its_options_are_those_of_one_machine(self):
+        options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", one_machine("--help"), re.MULTILINE))
+        # How dumps are taken from one machine's disk, and what all commands have.
+        options -= {"--entries", "--resume", "--jobs", "--unpack-limit", "--verbose", "--color", "--help"}
+        self.assertEqual({*cli._FOR_WORKERS, *cli._FOR_GROUPS, *cli._FOR_OUTPUT}, options)
 
     def test_trouble_is_told_before_anything_is_done(self):
         for arguments, what in (

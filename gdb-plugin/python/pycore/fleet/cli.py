@@ -38,6 +38,8 @@ _FOR_GROUPS = {
     "--baseline": "FILE",
     "--fail-on": "WHAT",
     "--store": "URL",
+    "--run": "NAME",
+    "--release": "VERSION",
     "--exact": None,
     "--explain": None,
     "--no-redact": None,
@@ -200,7 +202,8 @@ def _group(entries: str, arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     """Has the program read its arguments, as it would be late to do so behind the last dump; gives its exit code."""
     options: Dict[str, Optional[str]] = {**_FOR_GROUPS, "--format": "FORMAT"}
-    del options["--store"]
+    for option in ("--store", "--run", "--release"):
+        del options[option]
     command = [program(), "triage", "--entries", os.devnull] + _words(arguments, options)
     return subprocess.run(command, stdout=subprocess.DEVNULL).returncode
 
