@@ -178,6 +178,7 @@ fn every_frame_names_its_module() {
                 Some((_, inside)) => {
                     inside.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".")
                 }
+                None if file.starts_with("<frozen ") => file["<frozen ".len()..file.len() - 1].to_owned(),
                 None if file == "<template>" => "template".to_owned(),
                 None if file.ends_with("/shop/stock.py") => "shop.stock".to_owned(),
                 None => "__main__".to_owned(),
