@@ -76,6 +76,7 @@ try {
     assert.equal(order.filter((status) => status === "known").length, 10);
     assert.equal(order.at(-1), "ignored");
     assert.equal(await page.locator("table").count(), 2);
+    assert.match(await page.locator("#groups tbody td:nth-child(4)").first().textContent(), /^2026-11-01 0\d:00$/);
   });
 
   await step("search narrows the groups as one types, and the address remembers it", async () => {
