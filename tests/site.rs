@@ -87,10 +87,12 @@ fn fill(value: &mut Value, keep: &[&str]) {
 
 /// A folder with all outputs of a run over a thousand dumps in forty groups, and two that could not be read.
 fn outputs() -> &'static Path {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let made = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outputs");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         let failed = |path: &str| {
             json!({
                 "schema": "pycore.entry/1", "path": path, "size_bytes": 1, "redacted": true, "elapsed_ms": 1,
@@ -128,7 +130,7 @@ fn outputs() -> &'static Path {
         assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
         folder
     });
-    made.path()
+    made
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

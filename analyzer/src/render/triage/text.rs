@@ -88,7 +88,7 @@ fn in_full<W: Write>(p: &mut Printer<W>, group: &Group, options: &TriageOptions)
             writeln!(p)?;
         }
         for difference in &group.differences {
-            let values = counted(&difference.values, 3, difference.more);
+            let values = clip(&counted(&difference.values, 3, difference.more), 160);
             writeln!(p, "differs in {}: {values}", name(&difference.what))?;
         }
         writeln!(p, "see {}", name(&group.representative.path))?;

@@ -133,7 +133,7 @@ fn row<'a>(group: &Group, page: &'a str) -> Row<'a> {
 fn time(time: Option<&str>) -> String {
     let time = clip(time.unwrap_or_default(), 30);
     match time.split_once('T') {
-        Some((day, clock)) => format!("{day} {}", clip(clock, 5).trim_end_matches('…')),
+        Some((day, clock)) => format!("{day} {}", clock.get(..5).unwrap_or(clock)),
         None => time,
     }
 }
