@@ -88,49 +88,61 @@ fn fill(value: &mut Value, keep: &[&str]) {
 /// A folder with all outputs of a run over a thousand dumps in forty groups, and two that could not be read.
 fn outputs() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let made = FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outputs");
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let failed = |path: &str| {
-            json!({
-                "schema": "pycore.entry/1", "path": path, "size_bytes": 1, "redacted": true, "elapsed_ms": 1,
-                "failure": {"kind": "unreadable", "message": HOSTILE},
-            })
-        };
-        let all = (0..GROUPS).flat_map(|group| (0..DUMPS).map(move |dump| entry(group, dump)));
-        let entries: Vec<String> =
-            all.chain([failed("/var/crash/empty"), failed(HOSTILE)]).map(|entry| entry.to_string()).collect();
-        fs::write(path("entries.ndjson"), entries.join("\n")).unwrap();
-        let link = |link: &str| json!({"link": link});
-        let known: Vec<Value> = (10..20).map(|group| json!({"id": format!("v1:{group:016x}"), "title": "known"})).collect();
-        fs::write(path("known.yaml"), json!({"schema": "pycore.baseline/1", "groups": known}).to_string()).unwrap();
-        let rule = |name: &str, function: &str, set: Value| json!({"name": name, "when": {"frame": format!("*.{function}")}, "set": set});
-        let rules = json!({
-            "version": 1,
-            "labels": {"database": "It is about the database."},
-            "rules": [
-                rule("db", "handle_1", json!({"severity": "critical", "labels": "database", "owner": "@shop/db", "note": "Ask them."})),
-                rule("low", "handle_2", json!({"severity": "low", "owner": ["@shop/web", "@shop/db"]})),
-                rule("link", "handle_3", link("https://wiki.example/crash")),
-                rule("ignored", "handle_4", json!({"ignore": true})),
-            ],
-        });
-        fs::write(path("rules.yaml"), rules.to_string()).unwrap();
-        let formats = [("html", "site"), ("text", "txt"), ("json", "json"), ("junit", "xml"), ("sarif", "sarif"), ("github", "gh"), ("markdown", "md")];
-        let places: Vec<String> = formats.iter().map(|(format, name)| format!("{format}={}", path(name))).collect();
-        let (entries, rules, known) = (path("entries.ndjson"), path("rules.yaml"), path("known.yaml"));
-        let mut arguments = vec!["triage", "--exact", "--rules", &rules, "--baseline", &known];
-        for place in &places {
-            arguments.extend(["-o", place.as_str()]);
-        }
-        arguments.extend(["--entries", entries.as_str()]);
-        let run = program::run(&arguments, LIMIT).unwrap();
-        assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
-        folder
+    FOLDER.get_or_init(make_outputs)
+}
+
+fn make_outputs() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outputs");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let failed = |path: &str| {
+        json!({
+            "schema": "pycore.entry/1", "path": path, "size_bytes": 1, "redacted": true, "elapsed_ms": 1,
+            "failure": {"kind": "unreadable", "message": HOSTILE},
+        })
+    };
+    let all = (0..GROUPS).flat_map(|group| (0..DUMPS).map(move |dump| entry(group, dump)));
+    let entries: Vec<String> =
+        all.chain([failed("/var/crash/empty"), failed(HOSTILE)]).map(|entry| entry.to_string()).collect();
+    fs::write(path("entries.ndjson"), entries.join("\n")).unwrap();
+    let link = |link: &str| json!({"link": link});
+    let known: Vec<Value> =
+        (10..20).map(|group| json!({"id": format!("v1:{group:016x}"), "title": "known"})).collect();
+    fs::write(path("known.yaml"), json!({"schema": "pycore.baseline/1", "groups": known}).to_string())
+        .unwrap();
+    let rule = |name: &str, function: &str, set: Value| json!({"name": name, "when": {"frame": format!("*.{function}")}, "set": set});
+    let rules = json!({
+        "version": 1,
+        "labels": {"database": "It is about the database."},
+        "rules": [
+            rule("db", "handle_1", json!({"severity": "critical", "labels": "database", "owner": "@shop/db", "note": "Ask them."})),
+            rule("low", "handle_2", json!({"severity": "low", "owner": ["@shop/web", "@shop/db"]})),
+            rule("link", "handle_3", link("https://wiki.example/crash")),
+            rule("ignored", "handle_4", json!({"ignore": true})),
+        ],
     });
-    made
+    fs::write(path("rules.yaml"), rules.to_string()).unwrap();
+    let formats = [
+        ("html", "site"),
+        ("text", "txt"),
+        ("json", "json"),
+        ("junit", "xml"),
+        ("sarif", "sarif"),
+        ("github", "gh"),
+        ("markdown", "md"),
+    ];
+    let places: Vec<String> =
+        formats.iter().map(|(format, name)| format!("{format}={}", path(name))).collect();
+    let (entries, rules, known) = (path("entries.ndjson"), path("rules.yaml"), path("known.yaml"));
+    let mut arguments = vec!["triage", "--exact", "--rules", &rules, "--baseline", &known];
+    for place in &places {
+        arguments.extend(["-o", place.as_str()]);
+    }
+    arguments.extend(["--entries", entries.as_str()]);
+    let run = program::run(&arguments, LIMIT).unwrap();
+    assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
+    folder
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
