@@ -73,6 +73,7 @@ fn header<W: Write>(p: &mut Printer<W>, report: &Report) -> io::Result<()> {
     source(p, &report.source)?;
     match report.redacted {
         Some(0) => field(p, "Redacted", "nothing looked like a secret"),
+        Some(1) => field(p, "Redacted", "1 value that looks like a secret is not shown"),
         Some(count) => field(p, "Redacted", &format!("{count} values that look like secrets are not shown")),
         None => Ok(()),
     }
