@@ -192,6 +192,32 @@ fn no_output_lets_a_string_of_a_dump_do_anything() {
     }
 }
 
+/// The schema that OASIS publishes, `sarif-schema-2.1.0.json`.
+fn schema_of_sarif() -> jsonschema::Validator {
+    let packed = include_bytes!("published/sarif-schema-2.1.0.json.zst");
+    let schema = String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
+    // A bracket too many in its patterns of languages, which JavaScript takes for a character.
+    let mended = schema.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
+    let schema = serde_json::from_str(&mended).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+#[test]
+fn sarif_is_valid_by_the_published_schema() {
+    let schema = schema_of_sarif();
+    let entries = tempfile::NamedTempFile::new().unwrap();
+    let none = program::run(&["triage", "-f", "sarif", "--entries", text(entries.path())], LIMIT).unwrap();
+    let some = fs::read_to_string(outputs().join("sarif")).unwrap();
+    for log in [none.text(), some.clone()] {
+        let log: Value = serde_json::from_str(&log).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&log).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    let mut broken: Value = serde_json::from_str(&some).unwrap();
+    broken["runs"][0]["results"][0]["level"] = "fatal".into();
+    assert!(!schema.is_valid(&broken));
+}
+
 #[test]
 fn a_browser_goes_through_the_site() {
     let modules = fixtures().join(".work/site");

@@ -32,7 +32,8 @@ impl FrameRules {
 
     /// Whether a frame is of the program's own code, or of what is installed for it where nothing is said.
     pub fn is_own(&self, frame: &CrashFrame) -> bool {
-        ruled(frame, normalise::normal(frame), self).is_some_and(|normal| normal.origin == Origin::App)
+        ruled(frame, normalise::normal(frame), self)
+            .is_some_and(|normal| matches!(normal.origin, Origin::App | Origin::Package))
     }
 }
 
