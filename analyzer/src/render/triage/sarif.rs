@@ -251,7 +251,7 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::triage::samples::{hostile_triage, triage};
+    use crate::render::triage::samples::triage;
 
     fn shown(triage: &Triage) -> Value {
         let options = TriageOptions { source_roots: vec!["/srv/app".into()], ..TriageOptions::default() };
