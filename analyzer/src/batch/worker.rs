@@ -55,7 +55,8 @@ pub fn serve(memory: Option<u64>, analyze: impl Fn(&Path) -> Result<Entry, Strin
             break;
         };
         let path = Path::new(OsStr::from_bytes(path));
-        let answer = if kind == PACKED && !dump::holds_dump(path).unwrap_or(false) {
+        // Where that cannot be known, the entry will say why.
+        let answer = if kind == PACKED && !dump::holds_dump(path).unwrap_or(true) {
             None
         } else {
             Some(analyze(path).unwrap_or_else(|message| Entry {

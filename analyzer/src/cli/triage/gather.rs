@@ -7,6 +7,7 @@ use crate::batch::{self, Event, FoundDumps, Journal, WorkerSettings};
 use crate::cli::{options, stderr};
 use crate::report::{Entry, Outcome};
 use anyhow::{Context as _, Result, bail};
+use log::info;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::collections::HashSet;
@@ -85,6 +86,7 @@ fn analyze(
     if found.duplicates > 0 {
         stderr::note(&format!("{} further names of the same files are left out", found.duplicates));
     }
+    info!("{} files may be dumps, {} are none", found.dumps.len(), found.others);
     let mut journal = None;
     if let Some(path) = &args.resume {
         let opened = Journal::open(path);

@@ -46,6 +46,11 @@ impl<R: Read> Input<R> {
         let held = self.buffer.get(self.start..self.end).unwrap_or_default();
         held.get(..size).unwrap_or(held)
     }
+
+    /// Why there is nothing more to [`peek`](Input::peek) at, where that is not because it ends.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
 }
 
 impl<R: Read> BufRead for Input<R> {

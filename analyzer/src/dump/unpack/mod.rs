@@ -58,8 +58,16 @@ pub(super) fn is_packed(start: &[u8]) -> bool {
 }
 
 /// The first bytes of what unpacking `packed` would give, at most `size`; fewer where it ends or is damaged.
-pub(super) fn peek<'a>(packed: impl Read + 'a, size: usize) -> Vec<u8> {
-    layers(Box::new(packed)).0.peek(size).to_vec()
+///
+/// # Errors
+/// When nothing can be unpacked.
+pub(super) fn peek<'a>(packed: impl Read + 'a, size: usize) -> io::Result<Vec<u8>> {
+    let mut unpacked = layers(Box::new(packed)).0;
+    let start = unpacked.peek(size).to_vec();
+    match unpacked.failure() {
+        Some(error) if start.is_empty() => Err(error),
+        _ => Ok(start),
+    }
 }
 
 /// Unpacks `packed`, or copies it where it is not packed, into a file in a directory for temporary files.
