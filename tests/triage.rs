@@ -94,7 +94,8 @@ fn bad_dumps_cost_no_other_one_and_are_listed_with_what_is_wrong() {
         ("x.dmp", b"MDMP\x93\xa7\0\0\xff\xff\xff\xff\xff\xff\xff\xff"),
         ("core.py", b"import os\n"),
         ("readme", b"not a dump\n"),
-        ("log.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"),
+        ("cut.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"),
+        ("log.zst", &zstd::encode_all(&b"not a dump"[..], 1).unwrap()),
     ] {
         fs::write(root.join(name), bytes).unwrap();
     }
@@ -124,6 +125,7 @@ fn bad_dumps_cost_no_other_one_and_are_listed_with_what_is_wrong() {
         ("core.1", "unreadable"),
         ("core.2", "unreadable"),
         ("cut.bin", "unreadable"),
+        ("cut.gz", "unreadable"),
         ("endless", "timeout"),
         ("half", "unreadable"),
         ("hungry", "memory"),
