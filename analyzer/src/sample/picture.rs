@@ -27,6 +27,8 @@ pub(super) struct Picture {
     lines: RefCell<Lines>,
     /// The thread state of the thread that is being looked at.
     owner: Cell<Address>,
+    /// Whether what is being looked at changes at any moment.
+    brief: Cell<bool>,
     /// The number of the last line found, and its slot.
     last: Cell<(u64, usize)>,
 }
@@ -40,8 +42,10 @@ struct Lines {
     resting: Vec<Slot>,
     /// What lies in the slots, one behind the other.
     bytes: Vec<u8>,
-    /// A second copy of the first slots, taken right behind the first one.
+    /// A second copy of the first slots, taken right behind the first one: of those that are brief, then of the others.
     twin: Vec<u8>,
+    /// How many of the slots in `twin` are not brief. They come first in `bytes`.
+    lasting: usize,
     /// Whether anything was missed since the last one.
     missed: bool,
 }
@@ -56,6 +60,8 @@ struct Slot {
     /// How many pictures it was left out of.
     rested: u32,
     readable: bool,
+    /// Whether what lies there changes at any moment, as threads call and return.
+    brief: bool,
 }
 
 impl Picture {
@@ -65,6 +71,7 @@ impl Picture {
             remote,
             lines: RefCell::default(),
             owner: Cell::new(Address::NULL),
+            brief: Cell::new(false),
             last: Cell::new((u64::MAX, 0)),
         }
     }
@@ -75,8 +82,18 @@ impl Picture {
         self.last.set((u64::MAX, 0));
     }
 
+    /// Says that what is looked at from now on changes at any moment.
+    pub(super) fn set_brief(&self, brief: bool) {
+        self.brief.set(brief);
+        self.last.set((u64::MAX, 0));
+    }
+
     /// Takes a new picture, with what belongs to threads that are `wanted`; with `twin`, right behind it a second one of
     /// the same places.
+    ///
+    /// What is brief is copied last, and first the second time. So hardly any time lies between its two copies, and all
+    /// the rest is copied both before and after it: what is the same in both pictures was so at one moment, and hardly
+    /// anything that runs only shortly is missed for it.
     ///
     /// # Errors
     /// The process has ended.
@@ -94,21 +111,25 @@ impl Picture {
             if same {
                 slot.owner = if slot.owner == again.owner { slot.owner } else { Address::NULL };
                 slot.idle = slot.idle.min(again.idle);
+                slot.brief |= again.brief;
             }
             same
         });
         let resting = lines.slots.extract_if(.., |slot| !slot.owner.is_null() && !wanted(slot.owner));
         lines.resting = resting.collect();
         lines.slots.iter_mut().for_each(|slot| slot.rested = 0);
-        let pieces = pieces(&lines.slots);
+        lines.slots.sort_by_key(|slot| slot.brief);
+        lines.lasting = lines.slots.partition_point(|slot| !slot.brief);
+        let (lasting, brief) = lines.slots.split_at(lines.lasting);
+        let (lasting, brief) = (pieces(lasting), pieces(brief));
         let size = lines.slots.len() * LINE;
         lines.bytes.resize(size, 0);
-        lines.twin.clear();
-        let mut unreadable = self.copy(&pieces, &mut lines.bytes)?;
-        if twin {
-            lines.twin.resize(size, 0);
-            unreadable.append(&mut self.copy(&pieces, &mut lines.twin)?);
-        }
+        lines.twin.resize(if twin { size } else { 0 }, 0);
+        let there = [&lasting[..], &brief].concat();
+        let back = if twin { [brief, lasting].concat() } else { Vec::new() };
+        let mut unreadable = self.copy(&there, &mut lines.bytes)?;
+        let of_twin = self.copy(&back, &mut lines.twin)?;
+        unreadable.extend(of_twin.into_iter().map(|place| lines.slot_of_twin(place)));
         for slot in unreadable {
             if let Some(slot) = lines.slots.get_mut(slot) {
                 slot.readable = false;
@@ -162,6 +183,7 @@ impl Picture {
         };
         let touched = lines.slots.get_mut(slot)?;
         touched.idle = 0;
+        touched.brief |= self.brief.get();
         if touched.owner != self.owner.get() {
             touched.owner = Address::NULL;
         }
@@ -217,7 +239,7 @@ impl Picture {
         &self,
         at: Address,
         buffer: &mut [u8],
-        copy: impl Fn(&Lines, usize, &mut [u8]) -> Option<()>,
+        copy: impl Fn(&Lines, usize, usize, &mut [u8]) -> Option<()>,
     ) -> Result<(), Fault> {
         let mut done = 0;
         let fault = |at| Fault { at, cause: FaultCause::NotMapped };
@@ -232,7 +254,7 @@ impl Picture {
             let size = (LINE - within).min(buffer.len() - done);
             let slot = self.slot(number, last.0 / LINE as u64).ok_or_else(|| fault(here))?;
             let part = buffer.get_mut(done..done + size).unwrap_or_default();
-            copy(&self.lines.borrow(), slot * LINE + within, part).ok_or_else(|| fault(here))?;
+            copy(&self.lines.borrow(), slot, within, part).ok_or_else(|| fault(here))?;
             done += size;
         }
         Ok(())
@@ -242,7 +264,23 @@ impl Picture {
 impl Lines {
     fn push(&mut self, number: u64, owner: Address) {
         self.by_number.insert(number, self.slots.len());
-        self.slots.push(Slot { number, owner, idle: 0, rested: 0, readable: true });
+        self.slots.push(Slot { number, owner, idle: 0, rested: 0, readable: true, brief: false });
+    }
+
+    /// The slot that is copied to a place in `twin`.
+    fn slot_of_twin(&self, place: usize) -> usize {
+        let brief = (self.twin.len() / LINE).saturating_sub(self.lasting);
+        if place < brief { place + self.lasting } else { place - brief }
+    }
+
+    /// The place in `twin` that a slot is copied to; `None` for slots that came later.
+    fn place_in_twin(&self, slot: usize) -> Option<usize> {
+        let all = self.twin.len() / LINE;
+        match slot {
+            _ if slot < self.lasting => Some(slot + all.saturating_sub(self.lasting)),
+            _ if slot < all => Some(slot - self.lasting),
+            _ => None,
+        }
     }
 }
 
@@ -266,7 +304,9 @@ fn copy_from(bytes: &[u8], start: usize, to: &mut [u8]) -> Option<()> {
 
 impl Memory for Picture {
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
-        self.read_lines(at, buffer, |lines, start, to| copy_from(&lines.bytes, start, to))
+        self.read_lines(at, buffer, |lines, slot, within, to| {
+            copy_from(&lines.bytes, slot * LINE + within, to)
+        })
     }
 
     fn expect(&self, places: &[(Address, usize)]) {
@@ -292,7 +332,9 @@ pub(super) struct Twin<'p>(&'p Picture);
 
 impl Memory for Twin<'_> {
     fn read(&self, at: Address, buffer: &mut [u8]) -> Result<(), Fault> {
-        self.0.read_lines(at, buffer, |lines, start, to| copy_from(&lines.twin, start, to))
+        self.0.read_lines(at, buffer, |lines, slot, within, to| {
+            copy_from(&lines.twin, lines.place_in_twin(slot)? * LINE + within, to)
+        })
     }
 
     fn ranges(&self) -> Vec<Range> {
@@ -351,6 +393,36 @@ mod tests {
             picture.retake(|_| true, false).unwrap();
         }
         assert_eq!(picture.ranges(), [], "nobody looked");
+    }
+
+    #[test]
+    fn what_is_brief_is_copied_last_and_then_first() {
+        let data: Vec<u8> = (0..8 * LINE).map(|at| (at / LINE) as u8 + 1).collect();
+        let picture = picture();
+        let memory: &dyn Memory = &picture;
+        let line = |number: usize| Address((address(&data).0 / LINE as u64 + number as u64) * LINE as u64);
+        let at = |number: usize| line(number).max(address(&data));
+        let look =
+            |memory: &dyn Memory| (0..6).map(|number| memory.u8(at(number)).unwrap()).collect::<Vec<_>>();
+        picture.retake(|_| true, false).unwrap();
+        let expected = look(memory);
+        picture.set_brief(true);
+        assert_eq!((memory.u8(at(1)).unwrap(), memory.u8(at(4)).unwrap()), (expected[1], expected[4]));
+        picture.set_brief(false);
+        picture.retake(|_| true, true).unwrap();
+        {
+            let lines = picture.lines.borrow();
+            let numbers = |slots: &[Slot]| slots.iter().map(|slot| slot.number).collect::<Vec<_>>();
+            let (lasting, brief) = lines.slots.split_at(lines.lasting);
+            let number = |at: usize| line(at).0 / LINE as u64;
+            assert_eq!(numbers(lasting), [0, 2, 3, 5].map(number));
+            assert_eq!(numbers(brief), [1, 4].map(number));
+            let places: Vec<_> = (0..7).map(|slot| lines.place_in_twin(slot)).collect();
+            assert_eq!(places, [Some(2), Some(3), Some(4), Some(5), Some(0), Some(1), None]);
+            assert!((0..6).all(|slot| lines.slot_of_twin(places[slot].unwrap()) == slot));
+        }
+        assert_eq!((look(memory), look(&picture.twin())), (expected.clone(), expected));
+        assert!(picture.is_whole());
     }
 
     #[test]

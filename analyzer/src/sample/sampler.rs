@@ -2,9 +2,10 @@
 //!
 //! Not all threads have to be stopped for it: who does not hold the global interpreter lock changes nobody's frames. So
 //! the thread that holds it is stopped, if it runs, and it is made sure of that it held it from before the look to after
-//! it. Who took the lock of one that was stopped is stopped as well, and the look begins again. Where nobody holds it, somebody who sleeps, or there is none (free-threaded builds: those that are attached are
-//! stopped), frames could change meanwhile; then, and with `nonblocking` always, two pictures are taken, one right behind
-//! the other, and must show the same frames.
+//! it. Who took the lock of one that was stopped is stopped as well, and the look begins again. Where nobody holds it,
+//! somebody who sleeps, or there is none (free-threaded builds: those that are attached are stopped), frames could change
+//! meanwhile; then, and with `nonblocking` always, two pictures are taken, one right behind the other, and must show the
+//! same frames and the same code.
 
 use super::halt::Halt;
 use super::picture::Picture;
@@ -12,6 +13,7 @@ use super::recorder::{Frames, Met, ThreadKey};
 use super::tasks::Tasks;
 use super::{LocatedRuntime, SampleOptions};
 use crate::addr::Address;
+use crate::layout::Layout;
 use crate::live::Remote;
 use crate::memory::Memory;
 use crate::object::{Inspector, Unreadable};
@@ -191,6 +193,10 @@ impl Sampler {
                 for thread in &interpreter.threads {
                     let tid = runtime.tid(&inspector, thread);
                     threads.extend(tid.map(|tid| (tid, thread.address)));
+                    // The next attempt is to meet what runs now, however shortly it runs.
+                    if torn {
+                        continue;
+                    }
                     let gil = runners.iter().any(|(state, _)| *state == thread.address);
                     if self.options.threads == SampledThreads::Gil && !gil {
                         continue;
@@ -201,14 +207,10 @@ impl Sampler {
                     if self.options.threads != SampledThreads::All && !runs {
                         continue;
                     }
+                    let in_doubt = !still && !stopped.contains(&thread.address);
+                    doubtful |= in_doubt;
                     self.picture.set_owner(thread.address);
-                    let (raw, problem) = stacks.frames_of(thread.address);
-                    if !still && !stopped.contains(&thread.address) {
-                        doubtful = true;
-                        torn |= !self.is_same_in_twin(runtime, codes, thread, &raw);
-                    }
-                    let read = problem.map_or_else(|| numbers(&stacks, &raw, frames), Err);
-                    match read {
+                    match self.read_stack(&runtime.layout, &stacks, codes, thread, in_doubt, frames) {
                         Ok(read) if read.is_empty() => {}
                         Ok(read) => look.met.push(Met {
                             thread: ThreadKey { tid, state: thread.address, runtime: number },
@@ -216,6 +218,7 @@ impl Sampler {
                             gil,
                             frames: read,
                         }),
+                        Err(Failure::Torn) => torn = true,
                         Err(_) => look.unreadable = true,
                     }
                     self.picture.set_owner(Address::NULL);
@@ -307,19 +310,33 @@ impl Sampler {
         }))
     }
 
-    /// Whether the second picture shows the same frames.
-    fn is_same_in_twin(
+    /// The numbers of a thread's frames, innermost first; those that are `in_doubt` must be the same in both pictures.
+    fn read_stack(
         &self,
-        runtime: &LocatedRuntime,
+        layout: &Layout,
+        stacks: &Stacks<'_, '_>,
         codes: &KeptCodes,
         thread: &ThreadState,
-        raw: &[RawFrame],
-    ) -> bool {
+        in_doubt: bool,
+        frames: &mut Frames,
+    ) -> Result<Vec<usize>, Failure> {
+        self.picture.set_brief(true);
+        let (raw, problem) = stacks.frames_of(thread.address);
+        self.picture.set_brief(false);
         let twin = self.picture.twin();
-        let inspector = Inspector::new(&twin, &runtime.layout);
-        let (again, problem) = Stacks::with_kept(&inspector, codes).frames_of(thread.address);
-        let frames = |raw: &[RawFrame]| raw.iter().map(|raw| (raw.address, raw.code)).collect::<Vec<_>>();
-        problem.is_none() && frames(&again) == frames(raw)
+        if in_doubt {
+            let inspector = Inspector::new(&twin, layout);
+            let (again, problem) = Stacks::with_kept(&inspector, codes).frames_of(thread.address);
+            let frames = |raw: &[RawFrame]| raw.iter().map(|raw| (raw.address, raw.code)).collect::<Vec<_>>();
+            if problem.is_some() || frames(&again) != frames(&raw) {
+                return Err(Failure::Torn);
+            }
+        }
+        let numbers = problem.map_or_else(|| numbers(stacks, &raw, frames), Err)?;
+        if in_doubt && !raw.iter().all(|raw| codes.holds(raw.code, &twin)) {
+            return Err(Failure::Torn);
+        }
+        Ok(numbers)
     }
 
     /// The names that Python has for its threads.

@@ -58,7 +58,7 @@ impl Code {
             self.file.as_ref().map(|file| format!("file {file}")),
             self.line(last_instruction).map(|line| format!("line {line}")),
         ];
-        if self.name.is_some() && self.file.is_some() && self.lines.is_some() {
+        if self.is_whole() {
             return Ok(());
         }
         let known: Vec<_> = known.into_iter().flatten().collect();
@@ -67,6 +67,11 @@ impl Code {
         } else {
             format!("a part of it is missing; what is known: {}", known.join(", "))
         })
+    }
+
+    /// Whether all that a frame needs is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.name.is_some() && self.file.is_some() && self.lines.is_some()
     }
 
     /// `co_firstlineno`; `None` where the line table is missing.

@@ -15,7 +15,7 @@ const MAX_KEPT: usize = 1 << 16;
 ///
 /// What is read is a function of the bytes read. So a code object is given again only if all of them are the same as
 /// before: one that was freed and whose memory has another one now is read anew, even if all pointers in it are the
-/// same and only the letters of its name, far from it, are not.
+/// same and only the letters of its name, far from it, are not. One of which a part was missing is read again.
 #[derive(Debug, Default)]
 pub(crate) struct KeptCodes {
     by_address: RefCell<HashMap<Address, Kept>>,
@@ -44,6 +44,10 @@ impl KeptCodes {
         read_code(inspector, address, false)?;
         let noting = Noting { memory: inspector.memory, read: RefCell::default() };
         let code = Rc::new(read_code(&inspector.over(&noting), address, false)?);
+        // What could not be read is not among the bytes by which a change is known.
+        if !code.is_whole() {
+            return Ok(code);
+        }
         let mut kept = self.by_address.borrow_mut();
         if kept.len() >= MAX_KEPT {
             kept.clear();
@@ -52,6 +56,12 @@ impl KeptCodes {
         let places = read.iter().map(|(at, bytes)| (*at, bytes.len())).collect();
         kept.insert(address, Kept { code: Rc::clone(&code), read, places });
         Ok(code)
+    }
+
+    /// Whether the code object at `address` is the same in `memory` as when it was given last. Of one that is not kept
+    /// nobody knows.
+    pub(crate) fn holds(&self, address: Address, memory: &dyn Memory) -> bool {
+        self.by_address.borrow().get(&address).is_some_and(|kept| kept.is_unchanged(memory))
     }
 }
 
