@@ -6,7 +6,6 @@ mod crash;
 mod differences;
 mod fingerprint;
 mod groups;
-mod library;
 mod normalise;
 pub mod rules;
 mod similar;

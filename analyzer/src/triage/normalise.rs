@@ -1,7 +1,9 @@
 //! What of a frame's names stays the same over machines, runs and versions of Python.
 
-use super::library::LIBRARY;
 use crate::report::{CrashFrame, file_name, is_windows_path};
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// Stands for the part of a qualified name that is not known.
 pub(super) const UNKNOWN: &str = "*";
@@ -331,9 +333,17 @@ fn cut(name: impl AsRef<str>) -> String {
     name.as_ref().chars().take(LONGEST).collect()
 }
 
-/// Whether a module is one of Python's own library, of any version: `sys.stdlib_module_names` and what was there before.
+/// Whether a module is one of Python's own library, of any version.
 fn is_of_library(top: &str) -> bool {
-    LIBRARY.binary_search(&top).is_ok()
+    static LIBRARY: LazyLock<Result<Library, serde_yaml::Error>> =
+        LazyLock::new(|| serde_yaml::from_str(include_str!("../../rules/library.yaml")));
+    LIBRARY.as_ref().is_ok_and(|library| library.modules.contains(top))
+}
+
+/// `analyzer/rules/library.yaml`.
+#[derive(Deserialize)]
+struct Library {
+    modules: HashSet<String>,
 }
 
 #[cfg(test)]
@@ -478,7 +488,8 @@ mod tests {
     }
 
     #[test]
-    fn the_modules_of_the_library_are_sorted() {
-        assert!(LIBRARY.is_sorted());
+    fn the_library_is_that_of_all_versions() {
+        assert!(["asyncio", "ConfigParser", "tomllib", "zoneinfo"].into_iter().all(is_of_library));
+        assert!(!["numpy", "app", ""].into_iter().any(is_of_library));
     }
 }
