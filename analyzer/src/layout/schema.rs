@@ -83,7 +83,7 @@ macro_rules! schema {
 
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug)]
+            #[derive(Clone, Copy, Debug)]
             #[allow(missing_docs)]
             pub struct $name {
                 /// `sizeof` the struct, in bytes; 0 where the interpreter has no such struct.
@@ -91,21 +91,29 @@ macro_rules! schema {
                 $( pub $field: Field, )*
             }
 
-            impl Default for $name {
-                fn default() -> Self {
-                    $name {
-                        size_of: 0,
-                        $( $field: Field { name: concat!(stringify!($name), ".", stringify!($field)), place: None }, )*
-                    }
-                }
+            impl $name {
+                const NOWHERE: Self = $name {
+                    size_of: 0,
+                    $( $field: Field { name: concat!(stringify!($name), ".", stringify!($field)), place: None }, )*
+                };
             }
         )*
 
         /// The offsets of every struct in one interpreter.
-        #[derive(Clone, Debug, Default)]
+        #[derive(Clone, Copy, Debug)]
         #[allow(non_snake_case, missing_docs)]
         pub struct Structs {
             $( pub $name: $name, )*
+        }
+
+        /// None has a place. Copied as it lies: to write field by field what is longer than a thousand of them takes the
+        /// compiler minutes.
+        static NOWHERE: Structs = Structs { $( $name: $name::NOWHERE, )* };
+
+        impl Default for Structs {
+            fn default() -> Self {
+                NOWHERE
+            }
         }
 
         impl Structs {
