@@ -54,7 +54,7 @@ impl AsyncioOffsets {
         if interpreter != layout.structs.PyInterpreterState.size_of {
             return None;
         }
-        let mut structs = layout.structs.clone();
+        let mut structs = layout.structs;
         let mut differences = Vec::new();
         for (name, size, fields) in [
             (

@@ -127,7 +127,7 @@ impl DebugOffsets {
     /// # Errors
     /// When a value cannot be: behind its struct's size, or not aligned. The table is as it was then.
     pub fn apply(&self, layout: &mut Layout) -> Result<Vec<String>, DebugOffsetsError> {
-        let mut structs = layout.structs.clone();
+        let mut structs = layout.structs;
         let mut differences = Vec::new();
         let is_other = self.free_threaded && layout.abi == Abi::Llp64;
         for (name, map) in &self.structs {

@@ -82,7 +82,7 @@ pub fn overlay(
 
 /// The overlay's text: of the structs those that are not as the base, `base`, has them.
 pub(super) fn to_yaml(layout: &Layout, base: &str) -> String {
-    let mut different = layout.structs.clone();
+    let mut different = layout.structs;
     if let Ok(base) = base_named(base) {
         for spec in STRUCTS.iter().filter(|spec| is_same(spec, &layout.structs, &base.structs)) {
             copy(spec, &Structs::default(), &mut different);
@@ -158,7 +158,7 @@ mod tests {
     fn what_is_as_the_base_has_it_is_left_out() {
         let base = base_named("cpython-3.11-lp64").unwrap();
         let mut structs = Structs::default();
-        structs.PyCellObject = base.structs.PyCellObject.clone();
+        structs.PyCellObject = base.structs.PyCellObject;
         structs.PyFloatObject.size_of = 4711;
         let layout =
             overlay("own-aarch64".to_owned(), "cpython-3.11-lp64", Machine::Aarch64, &structs, Vec::new());

@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn headers_before_objects_are_passed_over() {
         let mut heap = Heap::new("2.1");
-        let layout = heap.table.structs.MiPage.clone();
+        let layout = heap.table.structs.MiPage;
         poke(&mut heap.bytes, heap.page, layout.heap_tag, HEAP_GC_PRE);
         poke(&mut heap.bytes, heap.page, layout.block_size, 64);
         poke(&mut heap.bytes, heap.page, layout.local_free, 0);
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn damage_is_told_and_ends() {
-        let layout = Heap::new("2.1").table.structs.MiPage.clone();
+        let layout = Heap::new("2.1").table.structs.MiPage;
         let damages: [(Field, u64, &str); 4] = [
             (layout.slice_count, 0, "no slices"),
             (layout.local_free, AT + 8, "leads out of its page"),
