@@ -1,8 +1,7 @@
-//! The header that is checked in is the one of the code. `PYCORE_WRITE_HEADER=1` writes it anew.
-#![allow(clippy::unwrap_used)]
+//! The header of the C library that is checked in is the one of the code. `PYCORE_WRITE_HEADER=1` writes it anew.
 
 use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, Language, RenameRule, Style};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const INTRODUCTION: &str = "\
 /* pycore as a C library: the Python inside a process that a debugger holds, that lies in a dump or that is alive.
@@ -10,8 +9,12 @@ const INTRODUCTION: &str = "\
  * Generated from gdb-plugin/src by cbindgen; docs in gdb-plugin/QUESTIONS.md. Functions return a PycoreStatus.
  */";
 
+fn library() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../gdb-plugin")
+}
+
 fn generated() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = library();
     let config = Config {
         language: Language::C,
         header: Some(INTRODUCTION.to_owned()),
@@ -47,13 +50,13 @@ fn generated() -> String {
 
 #[test]
 fn the_header_checked_in_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/pycore.h");
+    let path = library().join("include/pycore.h");
     let generated = generated();
     if std::env::var_os("PYCORE_WRITE_HEADER").is_some() {
         std::fs::write(&path, &generated).unwrap();
     }
     assert!(
         std::fs::read_to_string(&path).unwrap_or_default() == generated,
-        "the interface has changed; run `PYCORE_WRITE_HEADER=1 cargo test -p pycore-gdb-plugin --test header`"
+        "the interface has changed; run `PYCORE_WRITE_HEADER=1 cargo test -p pycore-tests --test header`"
     );
 }
